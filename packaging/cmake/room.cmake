@@ -1,0 +1,23 @@
+# kedge_room([LIBS target...]): the C files of this folder become the static library
+# kedge_<floor>_<room>. kedge_room_name gives that name for any folder.
+function(kedge_room_name folder out)
+  file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR} ${folder})
+  string(REPLACE "/" "_" path ${path})
+  set(${out} kedge_${path} PARENT_SCOPE)
+endfunction()
+
+function(kedge_room)
+  cmake_parse_arguments(ROOM "" "" "LIBS;WITHOUT" ${ARGN})
+  kedge_room_name(${CMAKE_CURRENT_SOURCE_DIR} name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  foreach(skip ${ROOM_WITHOUT})
+    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${skip})
+  endforeach()
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC ${ROOM_LIBS})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ROOM_LIBS})
+  endif()
+endfunction()
