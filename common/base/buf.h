@@ -41,8 +41,8 @@ void buf_put_be64(struct buf *b, uint64_t v);
 void buf_put_varint(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-// Room for `size` bytes at the end, already counted as used; NULL after a failure. Lends
-// until the next call on it.
+// Room for `size` bytes at the end, already counted as used; NULL after a failure.
+// Lends until the next call on it.
 uint8_t *buf_reserve(struct buf *b, size_t size);
 
 // Drops the first `size` bytes (<= b->size).

@@ -16,19 +16,20 @@ enum file_secrecy {
     FILE_SECRET = 0400,
 };
 
-// Appends the file to `out`. ST_NOTFOUND, ST_FULL (larger than out's limit), ST_IO (errno
-// kept), ST_NOMEM.
+// Appends the file to `out`. ST_NOTFOUND, ST_FULL (larger than out's limit), ST_IO
+// (errno kept), ST_NOMEM.
 MUST_USE enum status file_read(const char *path, struct buf *out);
 
 // As file_read, and refuses (ST_DENIED) a symlink, a file of another owner, or one that
 // group or others may touch.
 MUST_USE enum status file_read_secret(const char *path, struct buf *out);
 
-// Writes a temporary beside it, syncs, renames over it, syncs the folder. ST_IO.
+// Writes a temporary beside it ("PATH.tmp"), syncs, renames over it, syncs the folder.
+// One writer at a time for each path. ST_IO (errno kept), ST_FULL when the disk is.
 MUST_USE enum status file_replace(const char *path, struct span bytes,
                                   enum file_secrecy secrecy);
 
-// Creates it with O_EXCL|O_NOFOLLOW and syncs; ST_EXISTS when it is there.
+// As file_replace, but ST_EXISTS when something is there already.
 MUST_USE enum status file_create(const char *path, struct span bytes,
                                  enum file_secrecy secrecy);
 

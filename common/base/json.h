@@ -12,9 +12,9 @@
 
 #define JSON_DEPTH_MAX 16
 
-// Commas and colons are placed by the writer. Doubles are written with the fewest digits
-// that read back to the same bits; NaN and infinity become null. Bytes that are no UTF-8
-// become U+FFFD.
+// Commas and colons are placed by the writer. Doubles are written with the fewest
+// digits that read back to the same bits; NaN and infinity become null. Bytes that are
+// no UTF-8 become U+FFFD.
 struct json {
     struct buf *out; // keeps
     unsigned depth;

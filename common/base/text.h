@@ -13,7 +13,8 @@
 #include "common/base/status.h"
 
 // The whole of `s` must be the number; ST_RANGE otherwise. No blanks, no sign for
-// unsigned ones. text_f64 takes what strtod takes in the C locale, but no nan or inf.
+// unsigned ones. text_f64 takes what strtod takes in the C locale, but no nan or inf;
+// at most 400 bytes.
 MUST_USE enum status text_u64(struct span s, uint64_t *out);
 MUST_USE enum status text_i64(struct span s, int64_t *out);
 MUST_USE enum status text_f64(struct span s, double *out);
@@ -27,8 +28,13 @@ MUST_USE enum status text_size(struct span s, uint64_t *out_bytes);
 // date, or Unix seconds with a fraction -> ns since 1970. ST_RANGE outside 1970..2554.
 MUST_USE enum status text_time(struct span s, uint64_t *out_ns);
 
-// Writers append. Times are RFC 3339 in UTC, with milliseconds only where they are not 0.
+// Room for any time as text: "2012-08-15T00:00:00.123456789Z" and its closing zero.
+#define TEXT_TIME_BYTES 32
+
+// Writers append. Times are RFC 3339 in UTC, with milliseconds only where they are not
+// 0.
 void text_put_time(struct buf *b, uint64_t wall_ns);
+void text_time_cstr(uint64_t wall_ns, char out[TEXT_TIME_BYTES]);
 void text_put_duration(struct buf *b, uint64_t ns);
 void text_put_size(struct buf *b, uint64_t bytes);
 void text_put_hex(struct buf *b, struct span bytes);
@@ -41,6 +47,10 @@ MUST_USE enum status text_base64url(struct span s, struct buf *out);
 
 // Well-formed UTF-8 (no overlong forms, no surrogates).
 bool text_is_utf8(struct span s);
+
+// Bytes of the well-formed character that `s` begins with: 1..4, or 0 when it begins
+// with none.
+size_t text_utf8_step(struct span s);
 
 // A name of a model, version, feature, host: 1..128 bytes of [A-Za-z0-9._@/+:-], first
 // one alphanumeric, without "..".
