@@ -1,0 +1,61 @@
+// Topk: the heaviest values of a categorical feature, in fixed memory.
+//
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KEDGE_COMMON_SKETCH_TOPK_H
+#define KEDGE_COMMON_SKETCH_TOPK_H
+
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/span.h"
+#include "common/base/status.h"
+
+#define TOPK_LG_MAX 10 // what Kedge writes: 768 values
+#define TOPK_LG_LEAST 3
+#define TOPK_LG_MOST 12
+#define TOPK_TEXT_MAX 128 // bytes of one value; longer ones are cut to whole characters
+
+struct topk;
+
+struct topk_item {
+    struct span text; // lent until the next change of the summary
+    uint64_t lower;   // the true weight is in lower..upper
+    uint64_t upper;   // also the estimate
+};
+
+// A summary of at most 0.75 * 2^lg_max values. Exact up to that many; beyond it an
+// upper bound is too high by at most 3.5 / 2^lg_max of the total weight. Takes 24 bytes
+// a slot at once, and room for the texts as they come: at most 128 bytes a value, none
+// for values that are 16 hex digits. Errors: ST_RANGE, ST_NOMEM. Source: Anderson et
+// al., A High-Performance Algorithm for Identifying Frequent Items in Data Streams (IMC
+// 2017).
+MUST_USE enum status topk_open(unsigned lg_max, struct topk **out);
+void topk_close(struct topk *t); // NULL is fine
+void topk_reset(struct topk *t);
+
+// Counts a value `weight` times, amortised O(1). topk_add_hash counts the text of 16
+// lower-case hex digits, and never allocates. Of topk_add: ST_NOMEM, nothing changed.
+void topk_add_hash(struct topk *t, uint64_t hash, uint64_t weight);
+MUST_USE enum status topk_add(struct topk *t, struct span text, uint64_t weight);
+
+// Adds `from`. The errors of both add up. ST_NOMEM: nothing changed.
+MUST_USE enum status topk_merge(struct topk *into, const struct topk *from);
+
+uint64_t topk_total(const struct topk *t); // all weight ever added
+uint64_t topk_error(const struct topk *t); // most that an upper bound is too high
+uint32_t topk_len(const struct topk *t);
+
+// Writes the at most `n` heaviest, falling, ties by text; returns how many.
+uint32_t topk_heaviest(const struct topk *t, uint32_t n, struct topk_item *out);
+
+// The bounds of one value; 0..error when it is not kept.
+struct topk_item topk_get(const struct topk *t, struct span text);
+
+// Apache DataSketches Frequent Items bytes for strings.
+void topk_encode(const struct topk *t, struct buf *out);
+
+// Replaces what `t` holds by exactly `bytes`. On failure `t` is empty. Allocates at
+// most 4 times their size. Errors: ST_CORRUPT, ST_VERSION, ST_NOMEM.
+MUST_USE enum status topk_decode(struct topk *t, struct span bytes);
+
+#endif
