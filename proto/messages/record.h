@@ -202,7 +202,6 @@ struct record_instance {
 extern const struct message record_instance_message;
 
 enum alert_state { ALERT_OPEN, ALERT_ACKED, ALERT_CLEARED, ALERT_CLOSED };
-enum alert_tier { TIER_NONE, TIER_WATCH, TIER_WARN, TIER_PAGE };
 
 #define RECORD_FINDINGS_MAX 512
 
@@ -210,7 +209,7 @@ enum alert_tier { TIER_NONE, TIER_WATCH, TIER_WARN, TIER_PAGE };
 struct record_finding {
     struct span feature;
     struct span signal; // "shape", "missing", "loss", "bias", "contribution", ...
-    uint8_t tier;       // enum alert_tier; TIER_NONE = clean
+    uint8_t tier;       // enum tier (common/drift/verdict.h); TIER_NONE = clean
     int64_t direction;  // -1, 0, +1
     double effect;
     double evidence;
@@ -231,7 +230,7 @@ struct record_alert {
     uint64_t closed;
     uint64_t closed_event;
     uint8_t state;             // enum alert_state
-    uint8_t tier;              // enum alert_tier, the highest so far
+    uint8_t tier;              // enum tier (common/drift/verdict.h), the highest so far
     struct span diagnosis;     // "bad_version", "world_shift", ...
     uint8_t row;               // of the decision table, 1..14
     struct span decision;      // "rollback", "recommend_retrain", ...
