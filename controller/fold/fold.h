@@ -31,11 +31,11 @@ struct fold_judge {
     // `act.alert` is called with it.
     enum status (*window)(void *self, struct shelf *s, const struct judged_window *w,
                           const struct fold_moment *now, struct effects *out,
-                          uint64_t *changed_alert);
+                          uint8_t changed_alert[16]);
     // A flash window of one host: integrity rules only.
     enum status (*flash)(void *self, struct shelf *s, const struct judged_window *w,
                          const struct fold_moment *now, struct effects *out,
-                         uint64_t *changed_alert);
+                         uint8_t changed_alert[16]);
     // A host serves another version than before (or is seen for the first time).
     enum status (*attest)(void *self, struct shelf *s, const struct judged_attest *a,
                           const struct fold_moment *now, struct effects *out);
@@ -51,6 +51,9 @@ struct fold_judge {
     // with EFFECT_ANSWER.
     enum status (*command)(void *self, struct shelf *s, const struct entry_command *c,
                            const struct fold_moment *now, struct effects *out);
+    // Whether something waits for time alone: then a TICK comes each second, else each
+    // 10 s.
+    bool (*waits)(void *self, struct shelf *s);
     // The transaction was aborted: forget every cache.
     void (*dropped)(void *self);
 };
@@ -58,8 +61,8 @@ struct fold_judge {
 // How the fold calls the room that acts (act). Any function may be NULL.
 struct fold_act {
     void *self;
-    // An alert (its number) opened, changed or closed.
-    enum status (*alert)(void *self, struct shelf *s, uint64_t alert,
+    // An alert (16 bytes of id) opened, changed or closed.
+    enum status (*alert)(void *self, struct shelf *s, const uint8_t *alert,
                          const struct fold_moment *now, struct effects *out);
     // A window merged over all hosts was judged (called behind judge.window), and the
     // part of one host has arrived (in the order of arrival): what verification counts.
@@ -85,6 +88,7 @@ struct fold_act {
     // on a read-only shelf, outside the fold.
     enum status (*resend)(void *self, struct shelf *s, const uint8_t *agent,
                           struct effects *out);
+    bool (*waits)(void *self, struct shelf *s);
     void (*dropped)(void *self);
 };
 

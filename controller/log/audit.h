@@ -1,4 +1,4 @@
-// Audit: every change leaves a leaf in the same transaction, chained to the one before.
+// Audit: every change leaves a leaf in the same transaction, under one Merkle tree.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_CONTROLLER_LOG_AUDIT_H
@@ -13,14 +13,14 @@
 
 #define AUDIT_DETAIL_MAX 4096u
 
-enum audit_actor { AUDIT_SYSTEM, AUDIT_USER, AUDIT_AGENT, AUDIT_TOKEN };
-
 struct audit_change {
-    enum audit_actor kind;
-    struct span actor;  // a name, or an id in hex; empty for the system
-    const char *event;  // "baseline.seal", "plan.canary": see the table in audit.c
-    struct span object; // what changed: a model, a plan, an agent
-    struct span before, after; // the record's bytes; hashed, not kept; may be empty
+    uint8_t actor_kind;        // enum actor_kind of proto/messages/record.h
+    struct span actor;         // a name, or an id in hex; empty for the system
+    struct span from;          // network address; may be empty
+    const char *event;         // "baseline.seal", "plan.canary"
+    struct span object;        // what changed: a model, a plan, an agent
+    struct span before, after; // the record's bytes, of which only the SHA-256 is kept;
+                               // may be empty
     struct span detail;        // text for people, cut at AUDIT_DETAIL_MAX
 };
 
@@ -28,15 +28,19 @@ struct audit_change {
 MUST_USE enum status audit_append(struct shelf *s, const struct fold_moment *now,
                                   const struct audit_change *change);
 
-// What a check of the whole chain found.
+// How many leaves there are, and the root of the tree over them.
+MUST_USE enum status audit_head(struct shelf *s, uint64_t *leaves, uint8_t root[32]);
+
+// What a check of everything found.
 struct audit_report {
     uint64_t leaves;
-    uint64_t first_bad; // UINT64_MAX: none
-    uint8_t head[32];   // hash of the last leaf
-    const char *what;   // "intact", or what is broken at first_bad
+    uint64_t first_bad;  // UINT64_MAX: none, the log is intact
+    uint8_t root[32];    // recomputed from the leaves
+    const char *trouble; // NULL, or what is wrong with first_bad
 };
 
-// Recomputes every leaf's hash and link, the numbering and the order of time.
+// Recomputes every leaf's hash and every hash above them, the numbering and the order
+// of time. ST_OK whatever it finds; other statuses are the shelf's.
 MUST_USE enum status audit_verify(struct shelf *s, struct audit_report *out);
 
 #endif

@@ -51,7 +51,8 @@ enum effect_kind {
     // The answer to an enrolment (TAPE_AGENT) with request number `number`: `code` 0 =
     // granted, else the refusal's code, `text` why.
     EFFECT_GRANT,
-    // For people: an alert opened, changed or closed (`bytes` = record_alert). The
+    // For people: an alert opened, changed or closed (`bytes` = its 16 bytes of id).
+    // The
     // herald
     // sends it on.
     EFFECT_ALERT,

@@ -14,7 +14,8 @@
 #include "common/base/span.h"
 #include "common/base/status.h"
 
-#define ENTRY_ARGS_MAX 32u
+#define ENTRY_ARGS_MAX 64u
+#define ENTRY_RANDOM 64u
 
 // TAPE_WINDOW, TAPE_ATTEST, TAPE_NOTICE, TAPE_RECEIPT: who sent it, what it said, and
 // for a receipt the frame with the signatures.
@@ -34,10 +35,12 @@ struct entry_command {
     struct span verb;  // "alert.ack"
     struct span actor; // the operator's name; "system" for the controller's own
     struct span role;  // viewer, operator, approver, admin, auditor
+    struct span from;  // network address; may be empty
     struct entry_arg arg[ENTRY_ARGS_MAX];
     uint32_t args;
-    struct span blob;   // a file that came along (a policy, a baseline)
-    struct span random; // 64 random bytes drawn by the controller, for what is minted
+    struct span blob; // a file that came along (a policy, a baseline)
+    struct span
+        random; // ENTRY_RANDOM bytes drawn by the controller, for what is minted
 };
 
 // TAPE_AGENT: an enrolment whose signatures the gate has checked. All lent.

@@ -12,11 +12,13 @@
 
 #define JUDGED_FEATURES_MAX 512u
 
+struct profile;
+
 struct judged_feature {
     struct span name;
-    uint8_t role;        // 0 input, 1 output, 2 label, 3 signal
-    uint8_t kind;        // 0 numeric, 1 categorical
-    struct span profile; // common/sketch/profile: profile_decode it
+    uint8_t role;                  // 0 input, 1 output, 2 label, 3 signal
+    uint8_t kind;                  // 0 numeric, 1 categorical
+    const struct profile *profile; // common/sketch/profile.h
 };
 
 // All spans and arrays are lent for the call.

@@ -20,9 +20,10 @@ void memory_close(struct memory *m);
 struct shelf *memory_shelf(struct memory *m);
 
 // As a transaction: all puts and dels since memory_begin are undone by memory_abort.
-// The memory itself is not durable. One level, begin twice is a programmer's error.
+// One level; to begin twice is a programmer's error. A commit after a put that failed
+// gives that failure and aborts.
 void memory_begin(struct memory *m);
-void memory_commit(struct memory *m);
+MUST_USE enum status memory_commit(struct memory *m);
 void memory_abort(struct memory *m);
 
 #endif

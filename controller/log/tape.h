@@ -70,12 +70,12 @@ struct tape_fold {
 };
 
 struct tape_options {
-    const char *folder;           // embedded: where the store lies
-    uint64_t map_bytes;           // embedded: 0 = 1 TiB
+    const struct tape_fold *fold; // keeps; NULL = entries are only kept
+    const char *folder;           // embedded: where the store lies, or
+    struct store *store;          // embedded: a store that is open already (keeps)
+    uint64_t map_bytes;           // embedded, with `folder`: 0 = 1 TiB
+    struct memory *memory;        // memory: where the tables lie (keeps)
     uint32_t partitions;          // 1..TAPE_PARTITIONS_MAX; fixed for the tape's life
-    const struct tape_fold *fold; // embedded: keeps; NULL = entries are only kept
-    struct store *store; // embedded: an open store (keeps), in place of `folder`
-    struct shelf *shelf; // memory: where entries lie (keeps)
 };
 
 struct tape_durability {
