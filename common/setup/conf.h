@@ -54,7 +54,7 @@ struct conf_table {
 
 // Reads the file into `out` (table->size bytes; overwritten). On failure `out` owns
 // nothing, and `why` holds one line: "agent.conf:12: window: \"60x\" is no duration:
-// write it like 60s, 10m, 2h". Unknown names are refused with the nearest known one.
+// write one like 60s, 10m, 2h". Unknown names are refused with the nearest known one.
 // ${NAME} is plain text: the environment has no say.
 // Errors: ST_NOTFOUND and ST_IO (the file), ST_RANGE (its content), ST_FULL (too
 // large), ST_NOMEM.
@@ -69,7 +69,8 @@ MUST_USE enum status conf_parse(const char *name, struct span text,
 // Frees what the struct owns and zeroes it. A zeroed struct is fine.
 void conf_free(const struct conf_table *table, void *out);
 
-// Writes a commented example file with all standards; conf_parse reads it back.
+// Writes a commented example file with all standards. conf_parse reads it back, once
+// the options that must be given are filled in.
 void conf_example(const struct conf_table *table, struct buf *out);
 
 #endif

@@ -42,7 +42,7 @@ struct value_list {
 //   VALUE_LIST NULL      none
 //
 // Checks `text` by type and rule. On ST_RANGE `why` has got what is wrong and what to
-// write instead: "\"60x\" is no duration: write it like 60s, 10m, 2h".
+// write instead: "\"60x\" is no duration: write one like 60s, 10m, 2h".
 MUST_USE enum status value_check(enum value_type type, const char *rule,
                                  struct span text, struct buf *why);
 
