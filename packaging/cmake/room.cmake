@@ -1,5 +1,6 @@
 # kedge_room([LIBS target...]): the C files of this folder become the static library
-# kedge_<floor>_<room>. kedge_room_name gives that name for any folder.
+# kedge_<floor>_<room>, and is noted in KEDGE_ROOMS. kedge_room_name gives
+# that name for any folder.
 function(kedge_room_name folder out)
   file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR} ${folder})
   string(REPLACE "/" "_" path ${path})
@@ -20,4 +21,5 @@ function(kedge_room)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${ROOM_LIBS})
   endif()
+  set_property(GLOBAL APPEND PROPERTY KEDGE_ROOMS ${name})
 endfunction()
