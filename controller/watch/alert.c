@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/watch/alert.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/cursor.h"
+#include "common/base/mem.h"
+#include "common/drift/budget.h"
+#include "controller/log/audit.h"
+#include "controller/log/keys.h"
+#include "proto/messages/record.h"
+
+#define RECORD_BYTES_MAX (256u * 1024u)
+#define SYMBOLS 12u
+
+struct alert_desk {
+    double pages_per_week, burst;
+    struct buf old, fresh; // the record as it was, and as it will be
+    uint8_t *memory;       // of the pool
+    struct pool pool;
+    struct record_finding finding[RECORD_FINDINGS_MAX];
+    uint32_t findings;
+    struct pair symbol[SYMBOLS];
+};
+
+enum status alert_open_desk(double pages_per_week, double burst,
+                            struct alert_desk **out)
+{
+    struct alert_desk *d = MEM_NEW(struct alert_desk);
+    if (!d)
+        return ST_NOMEM;
+    d->pages_per_week = pages_per_week;
+    d->burst = burst;
+    buf_init(&d->old, RECORD_BYTES_MAX);
+    buf_init(&d->fresh, RECORD_BYTES_MAX);
+    d->memory = mem_zero(1, MESSAGE_POOL_BYTES);
+    if (!d->memory) {
+        alert_close_desk(d);
+        return ST_NOMEM;
+    }
+    pool_init(&d->pool, d->memory, MESSAGE_POOL_BYTES);
+    *out = d;
+    return ST_OK;
+}
+
+void alert_close_desk(struct alert_desk *d)
+{
+    if (!d)
+        return;
+    buf_fini(&d->old);
+    buf_fini(&d->fresh);
+    mem_free(d->memory);
+    mem_free(d);
+}
+
+// Reads the record of `number` into the desk's own memory, so that it outlives puts.
+static enum status read_record(struct alert_desk *d, struct shelf *s, uint64_t number,
+                               struct record_alert *out)
+{
+    struct shelf_key key = key_alert(number);
+    struct span bytes;
+    ST_TRY(shelf_get(s, SHELF_ALERT, &key, &bytes));
+    buf_clear(&d->old);
+    buf_put_span(&d->old, bytes);
+    ST_TRY(d->old.failed);
+    pool_clear(&d->pool);
+    return message_decode(&record_alert_message, buf_span(&d->old), &d->pool, out);
+}
+
+static enum status write_record(struct alert_desk *d, struct shelf *s, uint64_t number,
+                                const struct record_alert *a, const char *event,
+                                const struct fold_moment *now, struct effects *out)
+{
+    buf_clear(&d->fresh);
+    ST_TRY(message_encode(&record_alert_message, a, &d->fresh, NULL));
+    struct shelf_key key = key_alert(number);
+    ST_TRY(shelf_put(s, SHELF_ALERT, &key, buf_span(&d->fresh)));
+    if (!event)
+        return ST_OK;
+    const struct audit_change change = {
+        .kind = AUDIT_SYSTEM,
+        .event = event,
+        .object = a->model,
+        .before = buf_span(&d->old),
+        .after = buf_span(&d->fresh),
+        .detail = a->why,
+    };
+    ST_TRY(audit_append(s, now, &change));
+    const struct effect effect = {.kind = EFFECT_ALERT,
+                                  .number = number,
+                                  .text = span_text(event),
+                                  .bytes = buf_span(&d->fresh)};
+    return effects_add(out, &effect);
+}
+
+static enum status open_number(struct shelf *s, uint32_t model, uint64_t *out)
+{
+    struct shelf_key key = key_alert_open(model);
+    struct span bytes;
+    *out = 0;
+    enum status st = shelf_get(s, SHELF_ALERT, &key, &bytes);
+    if (st == ST_NOTFOUND)
+        return ST_OK;
+    ST_TRY(st);
+    if (bytes.size != 8)
+        return ST_CORRUPT;
+    *out = load_be64(bytes.data);
+    return ST_OK;
+}
+
+// Typical figures then and now, in the unit that people know where there is one.
+static void put_figures(const struct judge *j, const struct judge_view *v,
+                        struct record_finding *f)
+{
+    const struct baseline *b = judge_baseline(j);
+    if (v->subject == SUBJECT_SCALAR) {
+        int32_t i = baseline_find_scalar(b, span_text(v->name), 0);
+        if (i < 0)
+            return;
+        const struct baseline_scalar *scalar = baseline_scalar(b, (uint32_t)i);
+        double scale = scalar->scale != 0 ? scalar->scale : 1;
+        f->before = scalar->learned.mu / scale;
+        f->now = (scalar->learned.mu + v->smooth[0]) / scale;
+        return;
+    }
+    int32_t i = baseline_find_feature(b, span_text(v->name), 0);
+    if (i < 0)
+        return;
+    const struct baseline_feature *feature = baseline_feature(b, (uint32_t)i);
+    if (v->subject == SUBJECT_CONTRIBUTION) {
+        f->before = tanh(feature->fci_learned.mu);
+        f->now = tanh(feature->fci_learned.mu + v->smooth[0]);
+    } else if (v->signal == SIGNAL_MISSING) {
+        f->before = feature->scores.missing_share;
+        f->now = v->missing;
+    } else {
+        f->now = v->effect * v->direction;
+    }
+}
+
+// The learned figures are finite; a record takes no others.
+static double finite_or_0(double v)
+{
+    return isfinite(v) ? v : 0;
+}
+
+static struct record_finding finding_of(const struct judge *j,
+                                        const struct judge_view *v)
+{
+    struct record_finding f = {
+        .feature = span_text(v->name),
+        .signal = span_text(signal_name(v->signal)),
+        .tier = (uint8_t)v->tier,
+        .direction = v->direction,
+        .effect = finite_or_0(v->effect),
+        .evidence = finite_or_0(v->evidence),
+        .onset = v->since,
+    };
+    put_figures(j, v, &f);
+    f.before = finite_or_0(f.before);
+    f.now = finite_or_0(f.now);
+    return f;
+}
+
+// A finding that was open earlier in this alert stays on its list when it has cleared.
+static void keep_tier(const struct record_alert *old, struct record_finding *f)
+{
+    for (uint32_t i = 0; i < old->findings; i++) {
+        const struct record_finding *o = &old->finding[i];
+        if (!span_equal(o->feature, f->feature) || o->tier == TIER_NONE)
+            continue;
+        bool is_contribution = span_is(f->signal, "contribution");
+        if (span_is(o->signal, "contribution") != is_contribution)
+            continue;
+        if (f->tier == TIER_NONE)
+            *f = *o;
+        else if (o->onset && o->onset < f->onset)
+            f->onset = o->onset;
+    }
+}
+
+static void collect(struct alert_desk *d, const struct alert_case *c,
+                    const struct record_alert *old)
+{
+    d->findings = 0;
+    for (uint32_t i = 0; i < judge_subjects(c->judge); i++) {
+        if (d->findings == RECORD_FINDINGS_MAX)
+            break;
+        struct judge_view v;
+        judge_view(c->judge, i, &v);
+        struct record_finding *f = &d->finding[d->findings++];
+        *f = finding_of(c->judge, &v);
+        keep_tier(old, f);
+    }
+}
+
+static bool is_wanted(const struct alert_case *c)
+{
+    for (uint32_t i = 0; i < judge_subjects(c->judge); i++) {
+        struct judge_view v;
+        judge_view(c->judge, i, &v);
+        if (v.tier >= TIER_WARN)
+            return true;
+    }
+    return c->deploy && c->deploy->verdict == DEPLOY_WORSE;
+}
+
+static uint64_t onset_of(const struct alert_desk *d, const struct alert_case *c)
+{
+    uint64_t onset = c->end_ns;
+    for (uint32_t i = 0; i < d->findings; i++)
+        if (d->finding[i].tier >= TIER_WARN && d->finding[i].onset &&
+            d->finding[i].onset < onset)
+            onset = d->finding[i].onset;
+    return onset;
+}
+
+static enum status read_budget(const struct alert_desk *d, struct shelf *s,
+                               uint64_t now_ns, struct budget *out)
+{
+    struct shelf_key key = key_state('b', 0);
+    struct span bytes;
+    enum status st = shelf_get(s, SHELF_STATE, &key, &bytes);
+    if (st == ST_NOTFOUND)
+        return budget_init(out, d->pages_per_week, d->burst, now_ns);
+    ST_TRY(st);
+    struct cursor in = {bytes};
+    return budget_decode(&in, out);
+}
+
+// A page needs a token of the fleet's budget; without one the alert stays a ticket.
+static enum status take_token(struct alert_desk *d, struct shelf *s, uint64_t now_ns,
+                              bool *out)
+{
+    struct budget budget;
+    ST_TRY(read_budget(d, s, now_ns, &budget));
+    *out = budget_take(&budget, now_ns);
+    buf_clear(&d->fresh);
+    budget_encode(&budget, &d->fresh);
+    ST_TRY(d->fresh.failed);
+    struct shelf_key key = key_state('b', 0);
+    return shelf_put(s, SHELF_STATE, &key, buf_span(&d->fresh));
+}
+
+// PAGE: evidence on the capped path, or a warning together with evidence from labels.
+static enum status tier_of(struct alert_desk *d, struct shelf *s,
+                           const struct alert_case *c, uint8_t *tier)
+{
+    bool is_page = c->symptoms.performance == CELL_HIT;
+    for (uint32_t i = 0; i < d->findings; i++)
+        is_page |= d->finding[i].tier == TIER_PAGE;
+    if (*tier < TIER_WARN)
+        *tier = TIER_WARN;
+    if (!is_page || *tier == TIER_PAGE)
+        return ST_OK;
+    bool has_token = false;
+    ST_TRY(take_token(d, s, c->end_ns, &has_token));
+    if (has_token)
+        *tier = TIER_PAGE;
+    return ST_OK;
+}
+
+static void put_symbols(struct alert_desk *d, const struct symptoms *s,
+                        struct record_alert *a)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } all[] = {
+        {"D", cell_name(s->deployed)},
+        {"H", cell_name(s->some_hosts)},
+        {"I", cell_name(s->inputs)},
+        {"Iv", cell_name(s->inputs_elsewhere)},
+        {"O", cell_name(s->outputs)},
+        {"Oc", cell_name(s->behaviour)},
+        {"Ov", cell_name(s->outputs_elsewhere)},
+        {"P", cell_name(s->performance)},
+        {"Pv", cell_name(s->performance_elsewhere)},
+        {"S", cell_name(s->schema)},
+        {"healthy", s->previous_healthy ? "yes" : "no"},
+        {"rung", rung_name(s->rung)},
+    };
+    for (uint32_t i = 0; i < SYMBOLS; i++)
+        d->symbol[i] = (struct pair){span_text(all[i].key), span_text(all[i].value)};
+    pairs_sort(d->symbol, SYMBOLS);
+    a->symbol = d->symbol;
+    a->symbols = SYMBOLS;
+}
+
+static void put_diagnosis(struct alert_desk *d, const struct alert_case *c,
+                          struct record_alert *a)
+{
+    struct diagnosis found = diagnose(&c->symptoms);
+    a->row = (uint8_t)found.row;
+    a->diagnosis = span_text(cause_name(found.cause));
+    a->decision = span_text(remedy_name(found.remedy));
+    a->code = span_text(found.refusal);
+    a->why = span_text(found.reason);
+    put_symbols(d, &c->symptoms, a);
+}
+
+static void put_findings(struct alert_desk *d, struct record_alert *a)
+{
+    a->finding = d->finding;
+    a->findings = d->findings;
+}
+
+static enum status open_alert(struct alert_desk *d, struct shelf *s,
+                              const struct alert_case *c, const struct fold_moment *now,
+                              struct effects *out, uint64_t *changed)
+{
+    struct record_alert a = {
+        .model = c->model,
+        .version = c->version,
+        .opened = now->now_ns,
+        .opened_event = c->end_ns,
+        .updated_event = c->end_ns,
+        .state = ALERT_OPEN,
+    };
+    buf_clear(&d->old);
+    collect(d, c, &a);
+    put_findings(d, &a);
+    a.onset = onset_of(d, c);
+    put_diagnosis(d, c, &a);
+    ST_TRY(tier_of(d, s, c, &a.tier));
+    uint64_t number;
+    ST_TRY(shelf_next_number(s, "alert", &number));
+    store_be64(a.alert + 8, number);
+    struct shelf_key key = key_alert_open(c->model_no);
+    ST_TRY(shelf_put(s, SHELF_ALERT, &key, span_of(a.alert + 8, 8)));
+    ST_TRY(write_record(d, s, number, &a, "alert.open", now, out));
+    *changed = number;
+    return ST_OK;
+}
+
+static enum status clear_alert(struct alert_desk *d, struct shelf *s,
+                               const struct alert_case *c, uint64_t number,
+                               struct record_alert *a, const struct fold_moment *now,
+                               struct effects *out, uint64_t *changed)
+{
+    a->state = ALERT_CLOSED;
+    a->closed = now->now_ns;
+    a->closed_event = c->end_ns;
+    a->updated_event = c->end_ns;
+    a->closed_why = span_text("cleared by itself: every signal is back under half its "
+                              "gate for five windows");
+    struct shelf_key key = key_alert_open(c->model_no);
+    ST_TRY(shelf_del(s, SHELF_ALERT, &key));
+    ST_TRY(write_record(d, s, number, a, "alert.close", now, out));
+    *changed = number;
+    return ST_OK;
+}
+
+static uint32_t moved_count(const struct record_finding *f, uint32_t n)
+{
+    uint32_t moved = 0;
+    for (uint32_t i = 0; i < n; i++)
+        moved += f[i].tier >= TIER_WARN;
+    return moved;
+}
+
+static enum status update_alert(struct alert_desk *d, struct shelf *s,
+                                const struct alert_case *c, uint64_t number,
+                                struct record_alert *a, const struct fold_moment *now,
+                                struct effects *out, uint64_t *changed)
+{
+    static const uint8_t none[16];
+    bool has_plan = memcmp(a->plan, none, sizeof none) != 0;
+    struct record_alert was = *a;
+    collect(d, c, &was);
+    put_findings(d, a);
+    a->updated_event = c->end_ns;
+    uint64_t onset = onset_of(d, c);
+    if (onset < a->onset)
+        a->onset = onset;
+    // What was decided with a plan in flight stands until the plan ends.
+    if (!has_plan) {
+        put_diagnosis(d, c, a);
+        ST_TRY(tier_of(d, s, c, &a->tier));
+    }
+    bool is_news =
+        a->tier != was.tier || a->row != was.row ||
+        moved_count(a->finding, a->findings) != moved_count(was.finding, was.findings);
+    ST_TRY(write_record(d, s, number, a, is_news ? "alert.change" : NULL, now, out));
+    *changed = is_news ? number : 0;
+    return ST_OK;
+}
+
+enum status alert_review(struct alert_desk *d, struct shelf *s,
+                         const struct alert_case *c, const struct fold_moment *now,
+                         struct effects *out, uint64_t *changed)
+{
+    uint64_t number;
+    ST_TRY(open_number(s, c->model_no, &number));
+    bool wanted = is_wanted(c);
+    if (!number)
+        return wanted ? open_alert(d, s, c, now, out, changed) : ST_OK;
+
+    struct record_alert a;
+    ST_TRY(read_record(d, s, number, &a));
+    // The alert belongs to one version; another one's windows neither feed nor clear
+    // it.
+    if (!span_equal(a.version, c->version))
+        return ST_OK;
+    static const uint8_t none[16];
+    bool has_plan = memcmp(a.plan, none, sizeof none) != 0;
+    if (!wanted && !has_plan)
+        return clear_alert(d, s, c, number, &a, now, out, changed);
+    return update_alert(d, s, c, number, &a, now, out, changed);
+}
+
+enum status alert_ack(struct alert_desk *d, struct shelf *s, uint64_t number,
+                      struct span actor, const struct fold_moment *now,
+                      struct effects *out)
+{
+    struct record_alert a;
+    ST_TRY(read_record(d, s, number, &a));
+    if (a.state == ALERT_CLOSED)
+        return ST_CONFLICT;
+    a.state = ALERT_ACKED;
+    a.acked_by = actor;
+    return write_record(d, s, number, &a, "alert.ack", now, out);
+}

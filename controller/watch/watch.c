@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/watch/watch.h"
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "common/base/text.h"
+#include "common/drift/deploy.h"
+#include "controller/log/keys.h"
+#include "controller/log/serving.h"
+#include "controller/watch/alert.h"
+#include "controller/watch/course.h"
+#include "controller/watch/jury.h"
+#include "controller/watch/symptom.h"
+
+struct watch {
+    struct watch_options options;
+    struct jury *jury;
+    struct alert_desk *desk;
+};
+
+struct watch_options watch_defaults(void)
+{
+    return (struct watch_options){
+        .judge = judge_defaults(), .pages_per_week = 2, .burst = 3};
+}
+
+enum status watch_open(const struct watch_options *o, struct watch **out)
+{
+    struct watch *w = MEM_NEW(struct watch);
+    if (!w)
+        return ST_NOMEM;
+    w->options = *o;
+    enum status st = jury_open(&o->judge, &w->jury);
+    if (st == ST_OK)
+        st = alert_open_desk(o->pages_per_week, o->burst, &w->desk);
+    if (st != ST_OK) {
+        watch_close(w);
+        return st;
+    }
+    *out = w;
+    return ST_OK;
+}
+
+void watch_close(struct watch *w)
+{
+    if (!w)
+        return;
+    jury_close(w->jury);
+    alert_close_desk(w->desk);
+    mem_free(w);
+}
+
+// The deploy watch of the course, if it has one that can be read.
+static enum status read_deploy(struct watch *w, struct shelf *s, uint32_t model,
+                               const struct course *c, struct deploy **out)
+{
+    struct judge *before;
+    enum status st = jury_find(w->jury, s, model, c->previous.no, &before);
+    if (st != ST_OK)
+        return st;
+    return deploy_decode(judge_baseline(before), buf_span(&c->deploy), out);
+}
+
+static enum status write_deploy(const struct deploy *d, struct course *c)
+{
+    buf_clear(&c->deploy);
+    deploy_encode(d, &c->deploy);
+    return c->deploy.failed;
+}
+
+// Hands the window of the newest version to its deploy watch. `has_report` tells
+// whether there is one.
+static enum status watch_deployment(struct watch *w, struct shelf *s, uint32_t model,
+                                    struct course *c, const struct drift_window *now,
+                                    struct deploy_report *report, bool *has_report)
+{
+    struct deploy *d = NULL;
+    enum status st = read_deploy(w, s, model, c, &d);
+    // A version whose baseline was sealed anew in the meantime is no measure any more.
+    if (st == ST_NOTFOUND || st == ST_CORRUPT || st == ST_CONFLICT) {
+        c->is_watched = false;
+        return ST_OK;
+    }
+    ST_TRY(st);
+    st = deploy_window(d, now, NULL);
+    if (st == ST_RANGE) // a window from before the deployment
+        st = ST_OK;
+    if (st == ST_OK)
+        st = write_deploy(d, c);
+    if (st == ST_OK) {
+        deploy_report(d, report);
+        *has_report = true;
+        c->is_watched = !report->is_over;
+    }
+    deploy_close(d);
+    return st;
+}
+
+static enum status review(struct watch *w, struct shelf *s,
+                          const struct judged_window *win, const struct judge *judge,
+                          struct course *course, const struct drift_window *dw,
+                          const struct fold_moment *now, struct effects *out,
+                          uint64_t *changed)
+{
+    bool is_newest = course->newest.no == win->version_no;
+    bool is_deploy_watched = is_newest && course->is_watched && !win->is_flash;
+    struct deploy_report report;
+    bool has_report = false;
+    if (is_deploy_watched) {
+        ST_TRY(watch_deployment(w, s, win->model_no, course, dw, &report, &has_report));
+        ST_TRY(course_store(s, win->model_no, course));
+    }
+    const struct deploy_report *deploy = has_report ? &report : NULL;
+    const struct alert_case c = {
+        .model_no = win->model_no,
+        .model = win->model,
+        .version = win->version,
+        .end_ns = win->end_ns,
+        .judge = judge,
+        .deploy = deploy,
+        .symptoms = symptom_of(judge, deploy, course, is_newest),
+    };
+    return alert_review(w->desk, s, &c, now, out, changed);
+}
+
+static enum status judge_it(struct watch *w, struct shelf *s,
+                            const struct judged_window *win,
+                            const struct fold_moment *now, struct effects *out,
+                            uint64_t *changed)
+{
+    struct judge *judge;
+    enum status st = jury_find(w->jury, s, win->model_no, win->version_no, &judge);
+    // Without a baseline there is nothing to judge by; the catalog shows that.
+    if (st == ST_NOTFOUND)
+        return ST_OK;
+    ST_TRY(st);
+    struct drift_window dw;
+    struct judgement judgement;
+    ST_TRY(jury_window(w->jury, win, &dw));
+    st = judge_window(judge, &dw, &judgement);
+    if (st == ST_RANGE)
+        return ST_OK;
+    ST_TRY(st);
+    ST_TRY(jury_store(w->jury, s, win->model_no, win->version_no));
+    if (w->options.heard)
+        w->options.heard(w->options.heard_self, win, judge, &judgement);
+
+    struct course course;
+    course_init(&course);
+    st = course_load(s, win->model_no, &course);
+    if (st == ST_OK)
+        st = review(w, s, win, judge, &course, &dw, now, out, changed);
+    course_fini(&course);
+    return st;
+}
+
+enum status watch_window(void *self, struct shelf *s, const struct judged_window *w,
+                         const struct fold_moment *now, struct effects *out,
+                         uint64_t *changed_alert)
+{
+    *changed_alert = 0;
+    if (w->features == 0)
+        return ST_OK;
+    return judge_it(self, s, w, now, out, changed_alert);
+}
+
+enum status watch_flash(void *self, struct shelf *s, const struct judged_window *w,
+                        const struct fold_moment *now, struct effects *out,
+                        uint64_t *changed_alert)
+{
+    return watch_window(self, s, w, now, out, changed_alert);
+}
+
+static enum status has_open_alert(struct shelf *s, uint32_t model, bool *out)
+{
+    struct shelf_key key = key_alert_open(model);
+    struct span bytes;
+    enum status st = shelf_get(s, SHELF_ALERT, &key, &bytes);
+    *out = st == ST_OK;
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+// Opens a deploy watch of the newest version against the recent level of the previous.
+static enum status begin_deploy_watch(struct watch *w, struct shelf *s, uint32_t model,
+                                      struct course *c)
+{
+    struct judge *before;
+    enum status st = jury_find(w->jury, s, model, c->previous.no, &before);
+    if (st == ST_NOTFOUND)
+        return ST_OK;
+    ST_TRY(st);
+    struct deploy_settings settings = deploy_defaults();
+    struct deploy *d = NULL;
+    ST_TRY(deploy_open(before, &settings, &d));
+    st = write_deploy(d, c);
+    c->is_watched = st == ST_OK;
+    deploy_close(d);
+    return st;
+}
+
+static enum status begin_version(struct watch *w, struct shelf *s,
+                                 const struct judged_attest *a, struct course *c)
+{
+    bool has_alert;
+    ST_TRY(has_open_alert(s, a->model_no, &has_alert));
+    c->previous = c->newest;
+    course_set(&c->newest, a->version_no, a->version);
+    c->deployed_ns = a->at_ns;
+    c->was_previous_healthy = !has_alert;
+    c->is_return = span_is(a->cause, "order");
+    c->is_watched = false;
+    buf_clear(&c->deploy);
+    if (c->previous.no && !c->is_return)
+        return begin_deploy_watch(w, s, a->model_no, c);
+    return ST_OK;
+}
+
+// A return by order is one version change, however many hosts it takes: the course
+// moves on only when nobody serves the version that was left.
+static enum status is_left(struct shelf *s, const struct judged_attest *a,
+                           const struct course *c, bool *out)
+{
+    struct serving now;
+    ST_TRY(serving_read(s, a->model_no, &now));
+    *out = serving_count(&now, span_text(c->newest.name)) == 0;
+    serving_fini(&now);
+    return ST_OK;
+}
+
+static enum status follow(struct watch *w, struct shelf *s,
+                          const struct judged_attest *a, struct course *c)
+{
+    if (a->version_no == c->newest.no) {
+        // The first rows under it may come behind the attestation itself.
+        if (c->deployed_ns == 0 && a->at_ns) {
+            c->deployed_ns = a->at_ns;
+            return course_store(s, a->model_no, c);
+        }
+        return ST_OK;
+    }
+    if (span_is(a->cause, "order") || a->version_no == c->previous.no) {
+        bool left;
+        ST_TRY(is_left(s, a, c, &left));
+        if (!left)
+            return ST_OK;
+    }
+    ST_TRY(begin_version(w, s, a, c));
+    return course_store(s, a->model_no, c);
+}
+
+enum status watch_attest(void *self, struct shelf *s, const struct judged_attest *a,
+                         const struct fold_moment *now, struct effects *out)
+{
+    (void)now;
+    (void)out;
+    struct course c;
+    course_init(&c);
+    enum status st = course_load(s, a->model_no, &c);
+    if (st == ST_OK)
+        st = follow(self, s, a, &c);
+    course_fini(&c);
+    return st;
+}
+
+enum status watch_baseline(void *self, struct shelf *s, uint32_t model,
+                           uint32_t version, const struct fold_moment *now,
+                           struct effects *out)
+{
+    (void)now;
+    (void)out;
+    struct watch *w = self;
+    return jury_forget(w->jury, s, model, version);
+}
+
+static enum status answer(struct effects *out, const struct entry_command *c,
+                          uint32_t code, const char *text, const char *json)
+{
+    const struct effect e = {.kind = EFFECT_ANSWER,
+                             .number = c->request,
+                             .code = code,
+                             .text = span_text(text),
+                             .bytes = span_text(json)};
+    return effects_add(out, &e);
+}
+
+enum status watch_command(void *self, struct shelf *s, const struct entry_command *c,
+                          const struct fold_moment *now, struct effects *out)
+{
+    struct watch *w = self;
+    if (!span_is(c->verb, "alert.ack"))
+        return ST_UNSUPPORTED;
+    uint64_t number;
+    if (text_u64(entry_arg(c, "alert"), &number) != ST_OK)
+        return answer(out, c, 2, "alert.ack wants the number of an alert", "");
+    enum status st = alert_ack(w->desk, s, number, c->actor, now, out);
+    if (st == ST_NOTFOUND)
+        return answer(out, c, 3, "no such alert: see kedge alert list", "");
+    if (st == ST_CONFLICT)
+        return answer(out, c, 6, "that alert is closed already", "");
+    ST_TRY(st);
+    return answer(out, c, 0, "", "{\"acked\":true}");
+}
+
+void watch_dropped(void *self)
+{
+    struct watch *w = self;
+    jury_drop(w->jury);
+}
