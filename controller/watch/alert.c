@@ -55,11 +55,11 @@ void alert_close_desk(struct alert_desk *d)
     mem_free(d);
 }
 
-// Reads the record of `number` into the desk's own memory, so that it outlives puts.
-static enum status read_record(struct alert_desk *d, struct shelf *s, uint64_t number,
+// Reads the record of `id` into the desk's own memory, so that it outlives puts.
+static enum status read_record(struct alert_desk *d, struct shelf *s, const uint8_t *id,
                                struct record_alert *out)
 {
-    struct shelf_key key = key_alert(number);
+    struct shelf_key key = key_alert(id);
     struct span bytes;
     ST_TRY(shelf_get(s, SHELF_ALERT, &key, &bytes));
     buf_clear(&d->old);
@@ -69,18 +69,18 @@ static enum status read_record(struct alert_desk *d, struct shelf *s, uint64_t n
     return message_decode(&record_alert_message, buf_span(&d->old), &d->pool, out);
 }
 
-static enum status write_record(struct alert_desk *d, struct shelf *s, uint64_t number,
+static enum status write_record(struct alert_desk *d, struct shelf *s,
                                 const struct record_alert *a, const char *event,
                                 const struct fold_moment *now, struct effects *out)
 {
     buf_clear(&d->fresh);
     ST_TRY(message_encode(&record_alert_message, a, &d->fresh, NULL));
-    struct shelf_key key = key_alert(number);
+    struct shelf_key key = key_alert(a->alert);
     ST_TRY(shelf_put(s, SHELF_ALERT, &key, buf_span(&d->fresh)));
     if (!event)
         return ST_OK;
     const struct audit_change change = {
-        .kind = AUDIT_SYSTEM,
+        .actor_kind = ACTOR_SYSTEM,
         .event = event,
         .object = a->model,
         .before = buf_span(&d->old),
@@ -89,24 +89,24 @@ static enum status write_record(struct alert_desk *d, struct shelf *s, uint64_t 
     };
     ST_TRY(audit_append(s, now, &change));
     const struct effect effect = {.kind = EFFECT_ALERT,
-                                  .number = number,
                                   .text = span_text(event),
-                                  .bytes = buf_span(&d->fresh)};
+                                  .bytes = span_of(a->alert, sizeof a->alert)};
     return effects_add(out, &effect);
 }
 
-static enum status open_number(struct shelf *s, uint32_t model, uint64_t *out)
+enum status alert_open_of(struct shelf *s, uint32_t model, uint8_t id[16],
+                          bool *is_open)
 {
-    struct shelf_key key = key_alert_open(model);
+    struct shelf_key key = key_state('o', model);
     struct span bytes;
-    *out = 0;
-    enum status st = shelf_get(s, SHELF_ALERT, &key, &bytes);
+    enum status st = shelf_get(s, SHELF_STATE, &key, &bytes);
+    *is_open = st == ST_OK;
     if (st == ST_NOTFOUND)
         return ST_OK;
     ST_TRY(st);
-    if (bytes.size != 8)
+    if (bytes.size != 16)
         return ST_CORRUPT;
-    *out = load_be64(bytes.data);
+    memcpy(id, bytes.data, 16);
     return ST_OK;
 }
 
@@ -309,7 +309,7 @@ static void put_findings(struct alert_desk *d, struct record_alert *a)
 
 static enum status open_alert(struct alert_desk *d, struct shelf *s,
                               const struct alert_case *c, const struct fold_moment *now,
-                              struct effects *out, uint64_t *changed)
+                              struct effects *out, uint8_t changed[16])
 {
     struct record_alert a = {
         .model = c->model,
@@ -328,17 +328,17 @@ static enum status open_alert(struct alert_desk *d, struct shelf *s,
     uint64_t number;
     ST_TRY(shelf_next_number(s, "alert", &number));
     store_be64(a.alert + 8, number);
-    struct shelf_key key = key_alert_open(c->model_no);
-    ST_TRY(shelf_put(s, SHELF_ALERT, &key, span_of(a.alert + 8, 8)));
-    ST_TRY(write_record(d, s, number, &a, "alert.open", now, out));
-    *changed = number;
+    struct shelf_key key = key_state('o', c->model_no);
+    ST_TRY(shelf_put(s, SHELF_STATE, &key, span_of(a.alert, sizeof a.alert)));
+    ST_TRY(write_record(d, s, &a, "alert.open", now, out));
+    memcpy(changed, a.alert, 16);
     return ST_OK;
 }
 
 static enum status clear_alert(struct alert_desk *d, struct shelf *s,
-                               const struct alert_case *c, uint64_t number,
-                               struct record_alert *a, const struct fold_moment *now,
-                               struct effects *out, uint64_t *changed)
+                               const struct alert_case *c, struct record_alert *a,
+                               const struct fold_moment *now, struct effects *out,
+                               uint8_t changed[16])
 {
     a->state = ALERT_CLOSED;
     a->closed = now->now_ns;
@@ -346,10 +346,10 @@ static enum status clear_alert(struct alert_desk *d, struct shelf *s,
     a->updated_event = c->end_ns;
     a->closed_why = span_text("cleared by itself: every signal is back under half its "
                               "gate for five windows");
-    struct shelf_key key = key_alert_open(c->model_no);
-    ST_TRY(shelf_del(s, SHELF_ALERT, &key));
-    ST_TRY(write_record(d, s, number, a, "alert.close", now, out));
-    *changed = number;
+    struct shelf_key key = key_state('o', c->model_no);
+    ST_TRY(shelf_del(s, SHELF_STATE, &key));
+    ST_TRY(write_record(d, s, a, "alert.close", now, out));
+    memcpy(changed, a->alert, 16);
     return ST_OK;
 }
 
@@ -362,9 +362,9 @@ static uint32_t moved_count(const struct record_finding *f, uint32_t n)
 }
 
 static enum status update_alert(struct alert_desk *d, struct shelf *s,
-                                const struct alert_case *c, uint64_t number,
-                                struct record_alert *a, const struct fold_moment *now,
-                                struct effects *out, uint64_t *changed)
+                                const struct alert_case *c, struct record_alert *a,
+                                const struct fold_moment *now, struct effects *out,
+                                uint8_t changed[16])
 {
     static const uint8_t none[16];
     bool has_plan = memcmp(a->plan, none, sizeof none) != 0;
@@ -383,23 +383,25 @@ static enum status update_alert(struct alert_desk *d, struct shelf *s,
     bool is_news =
         a->tier != was.tier || a->row != was.row ||
         moved_count(a->finding, a->findings) != moved_count(was.finding, was.findings);
-    ST_TRY(write_record(d, s, number, a, is_news ? "alert.change" : NULL, now, out));
-    *changed = is_news ? number : 0;
+    ST_TRY(write_record(d, s, a, is_news ? "alert.change" : NULL, now, out));
+    if (is_news)
+        memcpy(changed, a->alert, 16);
     return ST_OK;
 }
 
 enum status alert_review(struct alert_desk *d, struct shelf *s,
                          const struct alert_case *c, const struct fold_moment *now,
-                         struct effects *out, uint64_t *changed)
+                         struct effects *out, uint8_t changed[16])
 {
-    uint64_t number;
-    ST_TRY(open_number(s, c->model_no, &number));
+    uint8_t id[16];
+    bool is_open;
+    ST_TRY(alert_open_of(s, c->model_no, id, &is_open));
     bool wanted = is_wanted(c);
-    if (!number)
+    if (!is_open)
         return wanted ? open_alert(d, s, c, now, out, changed) : ST_OK;
 
     struct record_alert a;
-    ST_TRY(read_record(d, s, number, &a));
+    ST_TRY(read_record(d, s, id, &a));
     // The alert belongs to one version; another one's windows neither feed nor clear
     // it.
     if (!span_equal(a.version, c->version))
@@ -407,19 +409,21 @@ enum status alert_review(struct alert_desk *d, struct shelf *s,
     static const uint8_t none[16];
     bool has_plan = memcmp(a.plan, none, sizeof none) != 0;
     if (!wanted && !has_plan)
-        return clear_alert(d, s, c, number, &a, now, out, changed);
-    return update_alert(d, s, c, number, &a, now, out, changed);
+        return clear_alert(d, s, c, &a, now, out, changed);
+    return update_alert(d, s, c, &a, now, out, changed);
 }
 
 enum status alert_ack(struct alert_desk *d, struct shelf *s, uint64_t number,
                       struct span actor, const struct fold_moment *now,
                       struct effects *out)
 {
+    uint8_t id[16] = {0};
+    store_be64(id + 8, number);
     struct record_alert a;
-    ST_TRY(read_record(d, s, number, &a));
+    ST_TRY(read_record(d, s, id, &a));
     if (a.state == ALERT_CLOSED)
         return ST_CONFLICT;
     a.state = ALERT_ACKED;
     a.acked_by = actor;
-    return write_record(d, s, number, &a, "alert.ack", now, out);
+    return write_record(d, s, &a, "alert.ack", now, out);
 }

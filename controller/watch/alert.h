@@ -33,12 +33,16 @@ struct alert_case {
 };
 
 // Opens, changes or closes the model's alert as the case wants; at most one is open per
-// model. *changed is its number, or 0 when nothing that matters changed. Writes the
-// record, the audit leaf and EFFECT_ALERT.
+// model. `changed` gets its id, and is left alone when nothing that matters changed.
+// Writes the record, the audit leaf and EFFECT_ALERT.
 MUST_USE enum status alert_review(struct alert_desk *d, struct shelf *s,
                                   const struct alert_case *c,
                                   const struct fold_moment *now, struct effects *out,
-                                  uint64_t *changed);
+                                  uint8_t changed[16]);
+
+// The id of the model's open alert, if there is one: a number in its last 8 bytes.
+MUST_USE enum status alert_open_of(struct shelf *s, uint32_t model, uint8_t id[16],
+                                   bool *is_open);
 
 // `actor` has seen it: it stays quiet until it clears. ST_NOTFOUND; ST_CONFLICT when it
 // is closed already.

@@ -100,7 +100,7 @@ static enum status review(struct watch *w, struct shelf *s,
                           const struct judged_window *win, const struct judge *judge,
                           struct course *course, const struct drift_window *dw,
                           const struct fold_moment *now, struct effects *out,
-                          uint64_t *changed)
+                          uint8_t changed[16])
 {
     bool is_newest = course->newest.no == win->version_no;
     bool is_deploy_watched = is_newest && course->is_watched && !win->is_flash;
@@ -126,7 +126,7 @@ static enum status review(struct watch *w, struct shelf *s,
 static enum status judge_it(struct watch *w, struct shelf *s,
                             const struct judged_window *win,
                             const struct fold_moment *now, struct effects *out,
-                            uint64_t *changed)
+                            uint8_t changed[16])
 {
     struct judge *judge;
     enum status st = jury_find(w->jury, s, win->model_no, win->version_no, &judge);
@@ -156,9 +156,8 @@ static enum status judge_it(struct watch *w, struct shelf *s,
 
 enum status watch_window(void *self, struct shelf *s, const struct judged_window *w,
                          const struct fold_moment *now, struct effects *out,
-                         uint64_t *changed_alert)
+                         uint8_t changed_alert[16])
 {
-    *changed_alert = 0;
     if (w->features == 0)
         return ST_OK;
     return judge_it(self, s, w, now, out, changed_alert);
@@ -166,18 +165,9 @@ enum status watch_window(void *self, struct shelf *s, const struct judged_window
 
 enum status watch_flash(void *self, struct shelf *s, const struct judged_window *w,
                         const struct fold_moment *now, struct effects *out,
-                        uint64_t *changed_alert)
+                        uint8_t changed_alert[16])
 {
     return watch_window(self, s, w, now, out, changed_alert);
-}
-
-static enum status has_open_alert(struct shelf *s, uint32_t model, bool *out)
-{
-    struct shelf_key key = key_alert_open(model);
-    struct span bytes;
-    enum status st = shelf_get(s, SHELF_ALERT, &key, &bytes);
-    *out = st == ST_OK;
-    return st == ST_NOTFOUND ? ST_OK : st;
 }
 
 // Opens a deploy watch of the newest version against the recent level of the previous.
@@ -201,8 +191,9 @@ static enum status begin_deploy_watch(struct watch *w, struct shelf *s, uint32_t
 static enum status begin_version(struct watch *w, struct shelf *s,
                                  const struct judged_attest *a, struct course *c)
 {
+    uint8_t id[16];
     bool has_alert;
-    ST_TRY(has_open_alert(s, a->model_no, &has_alert));
+    ST_TRY(alert_open_of(s, a->model_no, id, &has_alert));
     c->previous = c->newest;
     course_set(&c->newest, a->version_no, a->version);
     c->deployed_ns = a->at_ns;

@@ -41,11 +41,11 @@ void watch_close(struct watch *w); // NULL is fine
 MUST_USE enum status watch_window(void *self, struct shelf *s,
                                   const struct judged_window *w,
                                   const struct fold_moment *now, struct effects *out,
-                                  uint64_t *changed_alert);
+                                  uint8_t changed_alert[16]);
 MUST_USE enum status watch_flash(void *self, struct shelf *s,
                                  const struct judged_window *w,
                                  const struct fold_moment *now, struct effects *out,
-                                 uint64_t *changed_alert);
+                                 uint8_t changed_alert[16]);
 MUST_USE enum status watch_attest(void *self, struct shelf *s,
                                   const struct judged_attest *a,
                                   const struct fold_moment *now, struct effects *out);
