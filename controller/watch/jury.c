@@ -17,7 +17,6 @@ struct seat {
 struct jury {
     struct judge_settings settings;
     struct table *seats;
-    struct profile *profile[JUDGED_FEATURES_MAX]; // scratch, opened as needed
     struct drift_feature feature[JUDGED_FEATURES_MAX];
     struct buf state;
 };
@@ -52,8 +51,6 @@ void jury_close(struct jury *j)
         return;
     if (j->seats)
         table_close(j->seats, drop_seat);
-    for (uint32_t i = 0; i < JUDGED_FEATURES_MAX; i++)
-        profile_close(j->profile[i]);
     buf_fini(&j->state);
     mem_free(j);
 }
@@ -162,30 +159,14 @@ void jury_drop(struct jury *j)
     }
 }
 
-static enum status open_profile(struct jury *j, uint32_t i)
-{
-    if (j->profile[i])
-        return ST_OK;
-    const struct profile_options options = {.kind = PROFILE_SIGNAL};
-    return profile_open(&options, NULL, &j->profile[i]);
-}
-
-enum status jury_window(struct jury *j, const struct judged_window *w,
-                        struct drift_window *out)
+void jury_window(struct jury *j, const struct judged_window *w,
+                 struct drift_window *out)
 {
     uint32_t n = w->features < JUDGED_FEATURES_MAX ? w->features : JUDGED_FEATURES_MAX;
     for (uint32_t i = 0; i < n; i++) {
         const struct judged_feature *f = &w->feature[i];
-        ST_TRY(open_profile(j, i));
-        enum status st = profile_decode(j->profile[i], f->profile);
-        if (st == ST_NOMEM)
-            return st;
         j->feature[i] = (struct drift_feature){
-            .name = f->name,
-            .role = f->role,
-            .kind = f->kind,
-            .profile = st == ST_OK ? j->profile[i] : NULL,
-        };
+            .name = f->name, .role = f->role, .kind = f->kind, .profile = f->profile};
     }
     *out = (struct drift_window){
         .start = w->start_ns,
@@ -194,5 +175,4 @@ enum status jury_window(struct jury *j, const struct judged_window *w,
         .features = n,
         .feature = j->feature,
     };
-    return ST_OK;
 }

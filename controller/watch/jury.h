@@ -36,9 +36,9 @@ MUST_USE enum status jury_forget(struct jury *j, struct shelf *s, uint32_t model
 // Forgets all that is in memory; the store is the truth.
 void jury_drop(struct jury *j);
 
-// Makes a drift window of a judged one: decodes its profiles into memory that the jury
-// keeps and lends until the next call. A profile that does not decode counts as absent.
-MUST_USE enum status jury_window(struct jury *j, const struct judged_window *w,
-                                 struct drift_window *out);
+// The judged window as detection reads it. Its list of features is the jury's memory,
+// lent until the next call.
+void jury_window(struct jury *j, const struct judged_window *w,
+                 struct drift_window *out);
 
 #endif

@@ -136,7 +136,7 @@ static enum status judge_it(struct watch *w, struct shelf *s,
     ST_TRY(st);
     struct drift_window dw;
     struct judgement judgement;
-    ST_TRY(jury_window(w->jury, win, &dw));
+    jury_window(w->jury, win, &dw);
     st = judge_window(judge, &dw, &judgement);
     if (st == ST_RANGE)
         return ST_OK;
