@@ -31,7 +31,7 @@ enum field_type {
     FIELD_SORTED,  // the same, in rising order of the items' first field, without twins
     FIELD_U64S,    // const uint64_t *: at most max numbers
     FIELD_TEXTS,   // const struct span *: at most max texts
-    FIELD_BLOBS,   // const struct span *: at most max byte strings of 32 bytes each
+    FIELD_BLOBS,   // const struct span *: at most max byte strings of FIELD_BLOB_BYTES
     FIELD_PAIRS,   // const struct pair *: a map of texts by rising text keys
     FIELD_TALLY,   // const struct tally *: a map of numbers by rising text keys
 };
@@ -61,6 +61,7 @@ struct field {
 };
 
 #define FIELD_ITEM_MAX 512
+#define FIELD_BLOB_BYTES 32
 #define FIELD_NAME_MAX 128 // the usual max of FIELD_NAME
 
 // Fills in offset and width of a row.
@@ -135,10 +136,11 @@ MUST_USE enum status message_encode(const struct message *m, const void *in,
                                     struct buf *out, const char **fault);
 
 // Fills *out (m->size bytes) from one complete msgpack value. Texts and bytes are lent
-// from `body`, lists from the pool. Allocates nothing; at most READER_OBJECTS_MAX
-// steps. Errors: ST_CORRUPT (not this message, or not well-formed), ST_RANGE (a length,
-// figure or name outside its bounds), ST_VERSION, ST_UNSUPPORTED (a critical key that
-// is unknown here), ST_FULL (the pool). *out holds nothing of use after an error.
+// from `body`, lists from the pool (NULL when the message has no lists). Allocates
+// nothing; at most READER_OBJECTS_MAX steps. Errors: ST_CORRUPT (not this message, or
+// not well-formed), ST_RANGE (a length, figure or name outside its bounds), ST_VERSION,
+// ST_UNSUPPORTED (a critical key that is unknown here), ST_FULL (the pool). *out holds
+// nothing of use after an error.
 MUST_USE enum status message_decode(const struct message *m, struct span body,
                                     struct pool *pool, void *out);
 
@@ -151,7 +153,7 @@ MUST_USE enum status message_decode_list(const struct message *m, struct span bo
                                          uint32_t max, struct pool *pool,
                                          const void **items, uint32_t *count);
 
-// Bytes of pool that a message at all its bounds takes, limited by READER_OBJECTS_MAX.
+// Bytes of pool that a message with every list at its bound takes.
 size_t message_pool_max(const struct message *m);
 
 #endif

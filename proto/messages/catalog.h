@@ -29,7 +29,8 @@ enum wire_kind {
     WIRE_ENROL_REFUSAL,
     WIRE_QUERY,
     WIRE_ANSWER,
-    WIRE_KEYRING, // travels inside others
+    WIRE_KEYRING, // these two travel inside others
+    WIRE_HEAD,
     WIRE_KINDS,
 };
 
@@ -59,9 +60,10 @@ MUST_USE enum status wire_open(const struct span *frame, uint32_t frames,
 // Boot and seq of a durable message without decoding the rest: they come first in each.
 MUST_USE enum status wire_place(struct span body, uint8_t boot[16], uint64_t *seq);
 
-// Encodes `in` and writes its joined envelope: for a spool or a log. `sigs` may be
-// empty.
-MUST_USE enum status wire_join(enum wire_kind kind, const void *in, struct buf *out);
+// Encodes `in` and appends its joined envelope: for a spool or a log. `sigs` is empty, or
+// the signatures over exactly these bytes. ST_RANGE, ST_NOMEM, ST_FULL.
+MUST_USE enum status wire_join(enum wire_kind kind, const void *in, struct span sigs,
+                               struct buf *out);
 
 // Every table of the wire and of the store, for the reference page, tests and fuzzers.
 const struct message *const *wire_messages(size_t *count);

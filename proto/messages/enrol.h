@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proto/codec.h"
+#include "proto/messages/keyring.h"
 
 #define ENROL_CLAIM_TYPE                                                               \
     "kedge.enrol.v1" // the PAE type of the request's two signatures

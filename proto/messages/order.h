@@ -109,7 +109,7 @@ MUST_USE enum status order_link(const uint8_t order[16], struct token token,
 struct decision {
     uint8_t fleet[16];
     uint8_t plan[16];
-    const struct span *agent; // 16 bytes each, written as hex
+    const struct span *agent; // ids as 32 hex digits, rising
     uint32_t agents;
     struct span action;
     struct span model;

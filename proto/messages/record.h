@@ -440,6 +440,7 @@ extern const struct message record_leaf_message;
 
 // A tree head; signed as an envelope of type "kedge.head.v1".
 #define HEAD_TYPE "kedge.head.v1"
+#define HEAD_BYTES_MAX 1024 // its three frames
 struct record_head {
     uint8_t fleet[16]; // "fid"
     struct span log_id;
