@@ -12,9 +12,10 @@
 #include "common/base/span.h"
 #include "common/base/status.h"
 
-// Source of the method: Karnin, Lang, Liberty, Optimal Quantile Approximation in Streams
-// (FOCS 2016). The bytes are the compact KLL form of Apache DataSketches (family 15), so
-// that its readers in Java, C++, Python, Go and Rust understand ours and we theirs.
+// Source of the method: Karnin, Lang, Liberty, Optimal Quantile Approximation in
+// Streams (FOCS 2016). The bytes are the compact KLL form of Apache DataSketches
+// (family 15), so that its readers in Java, C++, Python, Go and Rust understand ours
+// and we theirs.
 //
 // Ranks are shares in 0..1. One sketch has one owner: no call may run beside another.
 struct quantile;
@@ -49,8 +50,8 @@ struct quantile_tally {
 };
 
 // Opens an empty sketch. `k` (8..65535) sets size and error: quantile_rank_error(k).
-// `seed` starts its coins: from random_os() where a stranger chooses the values, so that
-// no order of them can be prepared against us; given in tests.
+// `seed` starts its coins: from random_os() where a stranger chooses the values, so
+// that no order of them can be prepared against us; given in tests.
 //
 // Memory: about 5.5 KiB for float k=200, twice that for double; all taken here, so that
 // neither update nor merge allocates.
@@ -78,10 +79,10 @@ struct quantile_tally quantile_add_doubles(struct quantile *q, const double *val
 // not move it: what a sketch refused is no part of its bytes.
 struct quantile_tally quantile_offered(const struct quantile *q);
 
-// Adds all that `from` holds; its k may differ. `from` keeps its answers, but is settled
-// (see quantile_settle). `into` and `from` may not be the same.
-// Errors: ST_RANGE when the types differ, ST_FULL when n would pass 2^60; ST_NOMEM only
-// when `into` was parsed and not prepared. On failure `into` is as it was.
+// Adds all that `from` holds; its k may differ. `from` keeps its answers, but is
+// settled (see quantile_settle). `into` and `from` may not be the same. Errors:
+// ST_RANGE when the types differ, ST_FULL when n would pass 2^60; ST_NOMEM only when
+// `into` was parsed and not prepared. On failure `into` is as it was.
 MUST_USE enum status quantile_merge(struct quantile *into, struct quantile *from);
 
 // The same from bytes, fully checked first, without making a sketch of them.
@@ -89,8 +90,8 @@ MUST_USE enum status quantile_merge(struct quantile *into, struct quantile *from
 MUST_USE enum status quantile_merge_bytes(struct quantile *into, struct span bytes);
 
 // Brings the sketch down to the size of its bytes: what was waiting enters its levels.
-// The calls that say so do this first. Done after every value it makes the error that of
-// an ordinary KLL sketch; otherwise it is smaller. Allocates nothing.
+// The calls that say so do this first. Done after every value it makes the error that
+// of an ordinary KLL sketch; otherwise it is smaller. Allocates nothing.
 void quantile_settle(struct quantile *q);
 
 // Appends the bytes to `out`; settles q. Fails only by `out`: ST_NOMEM, ST_FULL.
@@ -120,14 +121,15 @@ MUST_USE enum status quantile_infer_type(struct span bytes, enum quantile_type *
 MUST_USE enum status quantile_prepare(struct quantile *q);
 
 enum quantile_type quantile_type_of(const struct quantile *q);
-uint64_t quantile_n(const struct quantile *q);     // values, merged ones included
-double quantile_min(const struct quantile *q);     // NaN when n is 0
-double quantile_max(const struct quantile *q);     // NaN when n is 0
-uint32_t quantile_k(const struct quantile *q);     // as opened
-uint32_t quantile_min_k(const struct quantile *q); // smallest k merged in: sets the error
-uint32_t quantile_levels(struct quantile *q);      // settles q
-uint32_t quantile_retained(struct quantile *q);    // items; settles q
-size_t quantile_memory(const struct quantile *q);  // heap bytes held
+uint64_t quantile_n(const struct quantile *q); // values, merged ones included
+double quantile_min(const struct quantile *q); // NaN when n is 0
+double quantile_max(const struct quantile *q); // NaN when n is 0
+uint32_t quantile_k(const struct quantile *q); // as opened
+uint32_t
+quantile_min_k(const struct quantile *q);       // smallest k merged in: sets the error
+uint32_t quantile_levels(struct quantile *q);   // settles q
+uint32_t quantile_retained(struct quantile *q); // items; settles q
+size_t quantile_memory(const struct quantile *q); // heap bytes held
 
 // One-sided error of a rank, and of a share between two points, at 99 % confidence.
 // Source: the constants that DataSketches publishes for KLL.
@@ -163,9 +165,9 @@ uint64_t quantile_view_weight(const struct quantile_view *v, size_t i);
 double quantile_view_rank(const struct quantile_view *v, double x,
                           enum quantile_rule rule);
 
-// Inclusive: the smallest item whose running weight reaches ceil(rank n). Exclusive: the
-// first that passes floor(rank n), else the last. NaN when rank is not in 0..1, and for
-// an empty view. O(log items).
+// Inclusive: the smallest item whose running weight reaches ceil(rank n). Exclusive:
+// the first that passes floor(rank n), else the last. NaN when rank is not in 0..1, and
+// for an empty view. O(log items).
 double quantile_view_quantile(const struct quantile_view *v, double rank,
                               enum quantile_rule rule);
 
