@@ -8,18 +8,15 @@
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
 #include "common/drift/budget.h"
-#include "controller/log/audit.h"
+#include "controller/log/cases.h"
 #include "controller/log/keys.h"
 #include "proto/messages/record.h"
 
-#define RECORD_BYTES_MAX (256u * 1024u)
 #define SYMBOLS 12u
 
 struct alert_desk {
     double pages_per_week, burst;
-    struct buf old, fresh; // the record as it was, and as it will be
-    uint8_t *memory;       // of the pool
-    struct pool pool;
+    struct paper paper;
     struct record_finding finding[RECORD_FINDINGS_MAX];
     uint32_t findings;
     struct pair symbol[SYMBOLS];
@@ -33,14 +30,10 @@ enum status alert_open_desk(double pages_per_week, double burst,
         return ST_NOMEM;
     d->pages_per_week = pages_per_week;
     d->burst = burst;
-    buf_init(&d->old, RECORD_BYTES_MAX);
-    buf_init(&d->fresh, RECORD_BYTES_MAX);
-    d->memory = mem_zero(1, MESSAGE_POOL_BYTES);
-    if (!d->memory) {
+    if (paper_init(&d->paper) != ST_OK) {
         alert_close_desk(d);
         return ST_NOMEM;
     }
-    pool_init(&d->pool, d->memory, MESSAGE_POOL_BYTES);
     *out = d;
     return ST_OK;
 }
@@ -49,65 +42,8 @@ void alert_close_desk(struct alert_desk *d)
 {
     if (!d)
         return;
-    buf_fini(&d->old);
-    buf_fini(&d->fresh);
-    mem_free(d->memory);
+    paper_fini(&d->paper);
     mem_free(d);
-}
-
-// Reads the record of `id` into the desk's own memory, so that it outlives puts.
-static enum status read_record(struct alert_desk *d, struct shelf *s, const uint8_t *id,
-                               struct record_alert *out)
-{
-    struct shelf_key key = key_alert(id);
-    struct span bytes;
-    ST_TRY(shelf_get(s, SHELF_ALERT, &key, &bytes));
-    buf_clear(&d->old);
-    buf_put_span(&d->old, bytes);
-    ST_TRY(d->old.failed);
-    pool_clear(&d->pool);
-    return message_decode(&record_alert_message, buf_span(&d->old), &d->pool, out);
-}
-
-static enum status write_record(struct alert_desk *d, struct shelf *s,
-                                const struct record_alert *a, const char *event,
-                                const struct fold_moment *now, struct effects *out)
-{
-    buf_clear(&d->fresh);
-    ST_TRY(message_encode(&record_alert_message, a, &d->fresh, NULL));
-    struct shelf_key key = key_alert(a->alert);
-    ST_TRY(shelf_put(s, SHELF_ALERT, &key, buf_span(&d->fresh)));
-    if (!event)
-        return ST_OK;
-    const struct audit_change change = {
-        .actor_kind = ACTOR_SYSTEM,
-        .event = event,
-        .object = a->model,
-        .before = buf_span(&d->old),
-        .after = buf_span(&d->fresh),
-        .detail = a->why,
-    };
-    ST_TRY(audit_append(s, now, &change));
-    const struct effect effect = {.kind = EFFECT_ALERT,
-                                  .text = span_text(event),
-                                  .bytes = span_of(a->alert, sizeof a->alert)};
-    return effects_add(out, &effect);
-}
-
-enum status alert_open_of(struct shelf *s, uint32_t model, uint8_t id[16],
-                          bool *is_open)
-{
-    struct shelf_key key = key_state('o', model);
-    struct span bytes;
-    enum status st = shelf_get(s, SHELF_STATE, &key, &bytes);
-    *is_open = st == ST_OK;
-    if (st == ST_NOTFOUND)
-        return ST_OK;
-    ST_TRY(st);
-    if (bytes.size != 16)
-        return ST_CORRUPT;
-    memcpy(id, bytes.data, 16);
-    return ST_OK;
 }
 
 // Typical figures then and now, in the unit that people know where there is one.
@@ -237,11 +173,11 @@ static enum status take_token(struct alert_desk *d, struct shelf *s, uint64_t no
     struct budget budget;
     ST_TRY(read_budget(d, s, now_ns, &budget));
     *out = budget_take(&budget, now_ns);
-    buf_clear(&d->fresh);
-    budget_encode(&budget, &d->fresh);
-    ST_TRY(d->fresh.failed);
+    buf_clear(&d->paper.fresh);
+    budget_encode(&budget, &d->paper.fresh);
+    ST_TRY(d->paper.fresh.failed);
     struct shelf_key key = key_state('b', 0);
-    return shelf_put(s, SHELF_STATE, &key, buf_span(&d->fresh));
+    return shelf_put(s, SHELF_STATE, &key, buf_span(&d->paper.fresh));
 }
 
 // PAGE: evidence on the capped path, or a warning together with evidence from labels.
@@ -295,7 +231,9 @@ static void put_diagnosis(struct alert_desk *d, const struct alert_case *c,
     struct diagnosis found = diagnose(&c->symptoms);
     a->row = (uint8_t)found.row;
     a->diagnosis = span_text(cause_name(found.cause));
-    a->decision = span_text(remedy_name(found.remedy));
+    bool is_by_hand = found.remedy == REMEDY_ROLLBACK && !found.may_auto;
+    a->decision =
+        span_text(is_by_hand ? "rollback_by_hand" : remedy_name(found.remedy));
     a->code = span_text(found.refusal);
     a->why = span_text(found.reason);
     put_symbols(d, &c->symptoms, a);
@@ -319,7 +257,7 @@ static enum status open_alert(struct alert_desk *d, struct shelf *s,
         .updated_event = c->end_ns,
         .state = ALERT_OPEN,
     };
-    buf_clear(&d->old);
+    buf_clear(&d->paper.old);
     collect(d, c, &a);
     put_findings(d, &a);
     a.onset = onset_of(d, c);
@@ -327,10 +265,9 @@ static enum status open_alert(struct alert_desk *d, struct shelf *s,
     ST_TRY(tier_of(d, s, c, &a.tier));
     uint64_t number;
     ST_TRY(shelf_next_number(s, "alert", &number));
-    store_be64(a.alert + 8, number);
-    struct shelf_key key = key_state('o', c->model_no);
-    ST_TRY(shelf_put(s, SHELF_STATE, &key, span_of(a.alert, sizeof a.alert)));
-    ST_TRY(write_record(d, s, &a, "alert.open", now, out));
+    case_id(number, a.alert);
+    ST_TRY(cases_set_open(s, c->model_no, a.alert));
+    ST_TRY(cases_write(&d->paper, s, &a, "alert.open", NULL, now, out));
     memcpy(changed, a.alert, 16);
     return ST_OK;
 }
@@ -346,9 +283,8 @@ static enum status clear_alert(struct alert_desk *d, struct shelf *s,
     a->updated_event = c->end_ns;
     a->closed_why = span_text("cleared by itself: every signal is back under half its "
                               "gate for five windows");
-    struct shelf_key key = key_state('o', c->model_no);
-    ST_TRY(shelf_del(s, SHELF_STATE, &key));
-    ST_TRY(write_record(d, s, a, "alert.close", now, out));
+    ST_TRY(cases_set_open(s, c->model_no, NULL));
+    ST_TRY(cases_write(&d->paper, s, a, "alert.close", NULL, now, out));
     memcpy(changed, a->alert, 16);
     return ST_OK;
 }
@@ -383,7 +319,8 @@ static enum status update_alert(struct alert_desk *d, struct shelf *s,
     bool is_news =
         a->tier != was.tier || a->row != was.row ||
         moved_count(a->finding, a->findings) != moved_count(was.finding, was.findings);
-    ST_TRY(write_record(d, s, a, is_news ? "alert.change" : NULL, now, out));
+    ST_TRY(
+        cases_write(&d->paper, s, a, is_news ? "alert.change" : NULL, NULL, now, out));
     if (is_news)
         memcpy(changed, a->alert, 16);
     return ST_OK;
@@ -395,13 +332,13 @@ enum status alert_review(struct alert_desk *d, struct shelf *s,
 {
     uint8_t id[16];
     bool is_open;
-    ST_TRY(alert_open_of(s, c->model_no, id, &is_open));
+    ST_TRY(cases_open_of(s, c->model_no, id, &is_open));
     bool wanted = is_wanted(c);
     if (!is_open)
         return wanted ? open_alert(d, s, c, now, out, changed) : ST_OK;
 
     struct record_alert a;
-    ST_TRY(read_record(d, s, id, &a));
+    ST_TRY(cases_read(&d->paper, s, id, &a));
     // The alert belongs to one version; another one's windows neither feed nor clear
     // it.
     if (!span_equal(a.version, c->version))
@@ -417,13 +354,13 @@ enum status alert_ack(struct alert_desk *d, struct shelf *s, uint64_t number,
                       struct span actor, const struct fold_moment *now,
                       struct effects *out)
 {
-    uint8_t id[16] = {0};
-    store_be64(id + 8, number);
+    uint8_t id[CASE_ID_BYTES];
+    case_id(number, id);
     struct record_alert a;
-    ST_TRY(read_record(d, s, id, &a));
+    ST_TRY(cases_read(&d->paper, s, id, &a));
     if (a.state == ALERT_CLOSED)
         return ST_CONFLICT;
     a.state = ALERT_ACKED;
     a.acked_by = actor;
-    return write_record(d, s, &a, "alert.ack", now, out);
+    return cases_write(&d->paper, s, &a, "alert.ack", &actor, now, out);
 }

@@ -40,10 +40,6 @@ MUST_USE enum status alert_review(struct alert_desk *d, struct shelf *s,
                                   const struct fold_moment *now, struct effects *out,
                                   uint8_t changed[16]);
 
-// The id of the model's open alert, if there is one: a number in its last 8 bytes.
-MUST_USE enum status alert_open_of(struct shelf *s, uint32_t model, uint8_t id[16],
-                                   bool *is_open);
-
 // `actor` has seen it: it stays quiet until it clears. ST_NOTFOUND; ST_CONFLICT when it
 // is closed already.
 MUST_USE enum status alert_ack(struct alert_desk *d, struct shelf *s, uint64_t number,

@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/drift/deploy.h"
-#include "controller/log/keys.h"
+#include "controller/log/cases.h"
 #include "controller/log/serving.h"
 #include "controller/watch/alert.h"
 #include "controller/watch/course.h"
@@ -193,7 +193,7 @@ static enum status begin_version(struct watch *w, struct shelf *s,
 {
     uint8_t id[16];
     bool has_alert;
-    ST_TRY(alert_open_of(s, a->model_no, id, &has_alert));
+    ST_TRY(cases_open_of(s, a->model_no, id, &has_alert));
     c->previous = c->newest;
     course_set(&c->newest, a->version_no, a->version);
     c->deployed_ns = a->at_ns;
