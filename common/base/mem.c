@@ -19,11 +19,10 @@ static bool is_refused(void)
 
 void *mem_zero(size_t count, size_t size)
 {
-    if (is_refused())
+    size_t bytes;
+    if (is_refused() || __builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    if (count == 0 || size == 0)
-        return calloc(1, 1); // NULL means failure, and nothing else
-    return calloc(count, size);
+    return calloc(1, bytes ? bytes : 1); // NULL means failure, and nothing else
 }
 
 void *mem_resize(void *block, size_t count, size_t size)

@@ -17,8 +17,9 @@ add_compile_options(
   -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wpointer-arith -Wcast-qual -Werror
   -Wno-overlength-strings -ffp-contract=off -fno-fast-math -fno-strict-aliasing
   -fstack-protector-strong
-  # Rows of tables leave out their trailing fields: absent means zero.
-  -Wno-missing-field-initializers)
+  # Rows of tables leave out their trailing fields: absent means zero. And a line of the
+  # log may have no facts.
+  -Wno-missing-field-initializers -Wno-format-zero-length)
 include_directories(${CMAKE_SOURCE_DIR})
 
 if(KEDGE_SANITIZE STREQUAL "off")
