@@ -15,9 +15,16 @@ struct encoder {
     const char *fault; // innermost field that was refused
 };
 
+// Almost every piece finds room; buf_put is for the ones that do not.
 static int append(void *out, const char *data, size_t size)
 {
-    buf_put(out, data, size);
+    struct buf *b = out;
+    if (size < b->capacity - b->size && size <= b->limit - b->size && !b->failed) {
+        memcpy(b->data + b->size, data, size);
+        b->size += size;
+    } else {
+        buf_put(b, data, size);
+    }
     return 0;
 }
 

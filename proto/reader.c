@@ -223,8 +223,7 @@ static enum status run(struct reader *r, size_t width, struct span *out)
     return ST_OK;
 }
 
-// A text whose bytes have not been looked at.
-static enum status raw_text(struct reader *r, struct span *out)
+enum status reader_raw_text(struct reader *r, struct span *out)
 {
     if (!begin(r))
         return ST_CORRUPT;
@@ -260,7 +259,7 @@ static bool is_ascii(struct span s)
 enum status reader_text(struct reader *r, struct span *out)
 {
     struct span text;
-    ST_TRY(raw_text(r, &text));
+    ST_TRY(reader_raw_text(r, &text));
     if (!is_ascii(text) && !text_is_utf8(text))
         return ST_CORRUPT;
     *out = text;
