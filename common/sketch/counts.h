@@ -20,7 +20,11 @@ void counts_encode(const uint64_t *count, size_t n, struct buf *out);
 // would not have written. Allocates nothing; `count` may be partly written on failure.
 MUST_USE enum status counts_decode(struct cursor *from, uint64_t *count, size_t n);
 
-// Adds `b` to `a`; a sum beyond 64 bits stays at the largest number.
+// Adds `b` to `a`, number by number. A sum beyond 64 bits stays at the largest number.
+static inline uint64_t counts_sum(uint64_t a, uint64_t b)
+{
+    return a + b < a ? UINT64_MAX : a + b;
+}
 void counts_add(uint64_t *a, const uint64_t *b, size_t n);
 
 #endif

@@ -26,14 +26,16 @@ MUST_USE enum status distinct_open(unsigned lg_k, struct distinct **out);
 void distinct_close(struct distinct *d); // NULL is fine
 void distinct_reset(struct distinct *d);
 
-// O(1), allocate nothing. An integer (also a keyed hash), a double (-0 as 0, every NaN
-// alike) and a text never count as the same value. The empty text is not counted.
+// These allocate nothing. An integer (also a keyed hash), a double (-0 as 0, every NaN
+// alike) and a text are different values. The empty text is not counted. A summary that
+// was parsed must be prepared first.
 void distinct_add_u64(struct distinct *d, uint64_t value);
 void distinct_add_f64(struct distinct *d, double value);
 void distinct_add_text(struct distinct *d, struct span text);
 
-// The union. Of two sizes the smaller one's precision remains. Allocates nothing.
-void distinct_merge(struct distinct *into, const struct distinct *from);
+// The union. Of two sizes the smaller one's precision remains. Allocates only when
+// `into` was parsed and not prepared; ST_NOMEM: nothing changed.
+MUST_USE enum status distinct_merge(struct distinct *into, const struct distinct *from);
 
 // Source: Ertl, New cardinality estimation algorithms for HyperLogLog sketches (2017).
 double distinct_estimate(const struct distinct *d);
@@ -46,9 +48,11 @@ unsigned distinct_lg_k(const struct distinct *d);
 void distinct_encode(const struct distinct *d, enum distinct_form form,
                      struct buf *out);
 
-// Replaces what `d` holds by exactly `bytes` in any of the three forms, list and set.
-// On failure `d` is empty. Allocates only when the bytes hold more registers than `d`
-// has room for. Errors: ST_CORRUPT, ST_VERSION, ST_NOMEM.
-MUST_USE enum status distinct_decode(struct distinct *d, struct span bytes);
+// Reads exactly `bytes` in any of the three forms, list and set. Allocates by what they
+// hold, at most 4 times their size and 1 KiB. Errors: ST_CORRUPT, ST_VERSION, ST_NOMEM.
+MUST_USE enum status distinct_parse(struct span bytes, struct distinct **out);
+
+// Takes the memory that values need in a parsed summary. ST_NOMEM: nothing changed.
+MUST_USE enum status distinct_prepare(struct distinct *d);
 
 #endif

@@ -59,9 +59,8 @@ MUST_USE enum status grid_of_rows(enum grid_width width, const double *row, size
 
 // The same of a quantile sketch (k >= 1000 is wise). `atom` are the values known to be
 // heavy, with their exact rows; the sketch's own estimate for these values gives way.
-MUST_USE enum status grid_of_quantile(const struct quantile *q,
-                                      const struct grid_point *atom, size_t n_atoms,
-                                      struct grid **out);
+MUST_USE enum status grid_of_quantile(struct quantile *q, const struct grid_point *atom,
+                                      size_t n_atoms, struct grid **out);
 
 // The grid of a ready-made histogram: 1..63 finite ascending edges and the range.
 MUST_USE enum status grid_of_edges(enum grid_width width, const double *edge, size_t n,

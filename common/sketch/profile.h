@@ -21,6 +21,7 @@
 // categorical one up to 17 KB.
 #define PROFILE_PLAIN_BYTES_MAX 1024
 #define PROFILE_BYTES_MAX (4u * 1024 * 1024)
+#define PROFILE_ROWS_MAX (UINT64_C(1) << 48) // a merge beyond it is refused
 
 enum profile_kind {
     PROFILE_NUMERIC = 0,     // counters, cells, moments, quantile sketch
@@ -84,8 +85,8 @@ void profile_update_hash(struct profile *p, const struct profile_categories *row
 
 // Adds `from`. Counters and cells are the same in every order of merging; moments up to
 // the last bits. A part without rows changes nothing, and an empty `into` takes the
-// kind and grid of `from`. ST_CONFLICT when kind, width or the grids differ; ST_NOMEM.
-// After a failure nothing was changed.
+// kind and grid of `from`. ST_CONFLICT when kind, width or the grids differ; ST_FULL
+// beyond PROFILE_ROWS_MAX; ST_NOMEM. After a failure nothing was changed.
 MUST_USE enum status profile_merge(struct profile *into, const struct profile *from);
 
 // Appends the bytes; PROFILE_PLAIN leaves the sketches out.
@@ -118,7 +119,7 @@ const struct grid *profile_grid(const struct profile *p);
 bool profile_is_constant(const struct profile *p);
 
 // NULL where there is none.
-const struct quantile *profile_quantile(const struct profile *p);
+struct quantile *profile_quantile(const struct profile *p);
 const struct distinct *profile_distinct(const struct profile *p);
 const struct topk *profile_topk(const struct profile *p);
 

@@ -34,7 +34,9 @@ void topk_close(struct topk *t); // NULL is fine
 void topk_reset(struct topk *t);
 
 // Counts a value `weight` times, amortised O(1). topk_add_hash counts the text of 16
-// lower-case hex digits, and never allocates. Of topk_add: ST_NOMEM, nothing changed.
+// lower-case hex digits, and never allocates; a summary that was parsed must be
+// prepared first. Of topk_add: ST_NOMEM, nothing changed. The empty text and weight 0
+// are passed over.
 void topk_add_hash(struct topk *t, uint64_t hash, uint64_t weight);
 MUST_USE enum status topk_add(struct topk *t, struct span text, uint64_t weight);
 
@@ -54,8 +56,11 @@ struct topk_item topk_get(const struct topk *t, struct span text);
 // Apache DataSketches Frequent Items bytes for strings.
 void topk_encode(const struct topk *t, struct buf *out);
 
-// Replaces what `t` holds by exactly `bytes`. On failure `t` is empty. Allocates at
-// most 4 times their size. Errors: ST_CORRUPT, ST_VERSION, ST_NOMEM.
-MUST_USE enum status topk_decode(struct topk *t, struct span bytes);
+// Reads exactly `bytes`. Allocates by what they hold, at most 4 times their size and 1
+// KiB. Errors: ST_CORRUPT, ST_VERSION, ST_NOMEM.
+MUST_USE enum status topk_parse(struct span bytes, struct topk **out);
+
+// Takes the slots that values need in a parsed summary. ST_NOMEM: nothing changed.
+MUST_USE enum status topk_prepare(struct topk *t);
 
 #endif
