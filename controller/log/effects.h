@@ -18,9 +18,9 @@
 #define EFFECTS_BYTES_MAX (64u << 20) // their bytes
 
 enum effect_kind {
-    // To `agent`: the entry (boot, number) is durable, or will never be accepted
-    // (`code`,
-    // `text` say why). Both end in its next kedge.ack.v1.
+    // To `agent`: the entry (boot, number) is durable, or will never be accepted:
+    // `text`
+    // is the code's word, `more` says why. Both end in its next kedge.ack.v1.
     EFFECT_ACK,
     EFFECT_REFUSE,
     // To `agent`, or to every connected agent that serves the model when `agent` is

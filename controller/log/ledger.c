@@ -76,18 +76,19 @@ static enum status put_row(struct shelf *s, uint32_t partition,
     struct buf row;
     buf_init(&row, TAPE_BODY_MAX + 64);
     buf_put_u8(&row, ROW_FORMAT);
-    buf_put_u8(&row, home->is_set ? ROW_ELSEWHERE : ROW_HERE);
+    buf_put_u8(&row, home->kind == HOME_SHELF ? ROW_ELSEWHERE : ROW_HERE);
     buf_put_u8(&row, (uint8_t)(e->kind >> 8));
     buf_put_u8(&row, (uint8_t)e->kind);
     buf_put_be64(&row, e->pos.generation);
     buf_put_be64(&row, e->at_ns);
-    if (home->is_set) {
+    if (home->kind == HOME_SHELF) {
         buf_put_u8(&row, (uint8_t)home->table);
         buf_put_be32(&row, home->offset);
         buf_put_be32(&row, home->size);
         buf_put_span(&row, shelf_key_span(&home->key));
     } else {
-        buf_put_span(&row, e->body);
+        bool is_cut = home->kind == HOME_CUT && home->size < e->body.size;
+        buf_put(&row, e->body.data, is_cut ? home->size : e->body.size);
     }
     struct shelf_key k = key_log(partition, e->pos.seq);
     enum status st =

@@ -47,10 +47,13 @@ struct tape_entry {
     struct tape_pos pos; // set by the driver
 };
 
-// Where the fold put an entry's body, so that the driver need not store it twice: the
-// bytes [offset, offset + size) of that value. Left alone, the driver stores the body.
+// What the driver keeps of an entry's body. HOME_LOG: all of it, in the log.
+// HOME_SHELF: nothing, for the fold has put it on the shelf: it is the bytes [offset,
+// offset + size) of that value. HOME_CUT: its first `size` bytes, which fold to the
+// same state.
+enum tape_home_kind { HOME_LOG, HOME_SHELF, HOME_CUT };
 struct tape_home {
-    bool is_set;
+    enum tape_home_kind kind;
     enum shelf_table table;
     struct shelf_key key;
     uint32_t offset;

@@ -1,0 +1,60 @@
+// Blob: a stored window: a head, a directory of its features, then the window itself.
+//
+// With the directory one feature is found without reading the others. Integers are
+// big-endian. Behind the payload a blob may be padded up to a size class.
+//
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KEDGE_CONTROLLER_LOG_BLOB_H
+#define KEDGE_CONTROLLER_LOG_BLOB_H
+
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/span.h"
+#include "common/base/status.h"
+#include "proto/messages/window.h"
+
+#define BLOB_BYTES_MAX (8u << 20)
+
+enum blob_kind {
+    BLOB_REPORT = 0, // payload: what an agent sent (entry_report)
+    BLOB_MERGED = 1, // payload: kedge.window.v1 over all hosts, boot of zeros
+};
+
+// The head, without touching the payload.
+struct blob {
+    enum blob_kind kind;
+    uint64_t start, end; // event ns
+    uint64_t rows;
+    uint32_t features;
+    struct span directory; // lent, as all the rest
+    struct span payload;
+    uint32_t payload_offset; // within the value
+};
+
+struct blob_feature {
+    struct span name;
+    uint8_t role;
+    uint8_t kind;
+    struct span profile;
+};
+
+// Appends a blob whose payload is `payload`. `w` was decoded from there: its names and
+// profiles lie within it.
+void blob_put(struct buf *out, enum blob_kind kind, struct span payload,
+              const struct window *w);
+
+// ST_CORRUPT, ST_VERSION.
+MUST_USE enum status blob_read(struct span value, struct blob *out);
+
+// Feature number `i` (< features; they rise by name), and the one of that name: binary
+// search; ST_NOTFOUND.
+MUST_USE enum status blob_feature(const struct blob *b, uint32_t i,
+                                  struct blob_feature *out);
+MUST_USE enum status blob_find(const struct blob *b, struct span name,
+                               struct blob_feature *out);
+
+// The window's message within the payload.
+MUST_USE enum status blob_message(const struct blob *b, struct span *out);
+
+#endif

@@ -1,0 +1,493 @@
+// Store: the environment, its named tables, transactions, and what failures mean.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <lmdb.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/clock.h"
+#include "common/base/span.h"
+
+static const char *const table_names[SHELF_COUNT] = {
+    [SHELF_META] = "meta",          [SHELF_LOG] = "log",
+    [SHELF_WINDOW] = "window",      [SHELF_STATE] = "state",
+    [SHELF_CATALOG] = "catalog",    [SHELF_AGENT] = "agent",
+    [SHELF_ALERT] = "alert",        [SHELF_PLAN] = "plan",
+    [SHELF_EVENT] = "event",        [SHELF_AUDIT] = "audit",
+    [SHELF_COMPONENT] = "component"};
+
+// Their keys grow at the end: appending fills pages that random inserts leave half
+// empty.
+static const bool table_grows[SHELF_COUNT] = {[SHELF_LOG] = true, [SHELF_EVENT] = true};
+
+struct store {
+    char folder[PATH_MAX];
+    uint64_t map_bytes;
+    enum store_access access;
+    MDB_env *env; // NULL while it could not be opened again after a failure
+    MDB_dbi table[SHELF_COUNT];
+    uint32_t open; // transactions
+    bool must_reopen;
+};
+
+struct store_txn {
+    struct store *store;
+    struct shelf shelf;
+    MDB_txn *txn;
+    MDB_cursor *cursor[SHELF_COUNT]; // opened when first sought
+    enum store_access access;
+    enum status broken;
+    uint64_t since_ns;
+};
+
+// What LMDB's answer means to us. A short write on a full disk is EIO in its words.
+static enum status status_of(int rc)
+{
+    switch (rc) {
+    case MDB_SUCCESS:
+        return ST_OK;
+    case MDB_NOTFOUND:
+        return ST_NOTFOUND;
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case MDB_READERS_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ST_FULL;
+    case ENOMEM:
+        return ST_NOMEM;
+    case ENOENT:
+        return ST_NOTFOUND;
+    case MDB_BAD_VALSIZE:
+        return ST_RANGE;
+    case EACCES:
+        return ST_DENIED;
+    case MDB_VERSION_MISMATCH:
+        return ST_VERSION;
+    case MDB_CORRUPTED:
+    case MDB_INVALID:
+    case MDB_PAGE_NOTFOUND:
+        return ST_CORRUPT;
+    default:
+        return ST_IO;
+    }
+}
+
+static enum status tell(const struct store *s, const char *what, int rc)
+{
+    log_line(LOG_ERROR, "store failed", "what=%s folder=%s why=%s", what, s->folder,
+             mdb_strerror(rc));
+    return status_of(rc);
+}
+
+static MDB_val val_of(struct span s)
+{
+    return (MDB_val){.mv_size = s.size, .mv_data = (void *)(uintptr_t)s.data};
+}
+
+static struct span span_of_val(MDB_val v)
+{
+    return span_of(v.mv_data, v.mv_size);
+}
+
+// The failures that leave the transaction unusable.
+static enum status note(struct store_txn *t, int rc)
+{
+    enum status st = status_of(rc);
+    if (st != ST_OK && st != ST_NOTFOUND && st != ST_RANGE)
+        t->broken = st;
+    return st;
+}
+
+static enum status check(const struct store_txn *t, enum shelf_table table,
+                         struct span key)
+{
+    if (t->broken != ST_OK)
+        return t->broken;
+    if ((unsigned)table >= SHELF_COUNT || key.size == 0 || key.size > SHELF_KEY_MAX)
+        return ST_RANGE;
+    return ST_OK;
+}
+
+static enum status txn_get(void *self, enum shelf_table table, struct span key,
+                           struct span *value)
+{
+    struct store_txn *t = self;
+    ST_TRY(check(t, table, key));
+    MDB_val k = val_of(key), v;
+    ST_TRY(note(t, mdb_get(t->txn, t->store->table[table], &k, &v)));
+    *value = span_of_val(v);
+    return ST_OK;
+}
+
+static enum status txn_put(void *self, enum shelf_table table, struct span key,
+                           struct span value)
+{
+    struct store_txn *t = self;
+    ST_TRY(check(t, table, key));
+    if (t->access == STORE_READ_ONLY)
+        return ST_DENIED;
+    if (value.size > SHELF_VALUE_MAX)
+        return ST_RANGE;
+    MDB_val k = val_of(key), v = val_of(value);
+    MDB_dbi dbi = t->store->table[table];
+    if (table_grows[table]) {
+        int rc = mdb_put(t->txn, dbi, &k, &v, MDB_APPEND);
+        if (rc != MDB_KEYEXIST)
+            return note(t, rc);
+    }
+    return note(t, mdb_put(t->txn, dbi, &k, &v, 0));
+}
+
+static enum status txn_del(void *self, enum shelf_table table, struct span key)
+{
+    struct store_txn *t = self;
+    ST_TRY(check(t, table, key));
+    if (t->access == STORE_READ_ONLY)
+        return ST_DENIED;
+    MDB_val k = val_of(key);
+    return note(t, mdb_del(t->txn, t->store->table[table], &k, NULL));
+}
+
+static enum status cursor_of(struct store_txn *t, enum shelf_table table,
+                             struct span from, MDB_cursor **out)
+{
+    // A walk asks for what comes behind the longest key: one byte more than a key has.
+    if (from.size == SHELF_KEY_MAX + 1)
+        from.size--;
+    ST_TRY(check(t, table, from));
+    if (!t->cursor[table])
+        ST_TRY(note(
+            t, mdb_cursor_open(t->txn, t->store->table[table], &t->cursor[table])));
+    *out = t->cursor[table];
+    return ST_OK;
+}
+
+static enum status txn_seek(void *self, enum shelf_table table, struct span from,
+                            struct span *key, struct span *value)
+{
+    struct store_txn *t = self;
+    MDB_cursor *c;
+    ST_TRY(cursor_of(t, table, from, &c));
+    MDB_val k = val_of(from), v;
+    ST_TRY(note(t, mdb_cursor_get(c, &k, &v, MDB_SET_RANGE)));
+    *key = span_of_val(k);
+    *value = span_of_val(v);
+    return ST_OK;
+}
+
+static enum status txn_seek_down(void *self, enum shelf_table table, struct span from,
+                                 struct span *key, struct span *value)
+{
+    struct store_txn *t = self;
+    MDB_cursor *c;
+    ST_TRY(cursor_of(t, table, from, &c));
+    MDB_val k = val_of(from), v;
+    int rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+    if (rc == MDB_NOTFOUND)
+        rc = mdb_cursor_get(c, &k, &v, MDB_LAST);
+    else if (rc == MDB_SUCCESS && !span_equal(span_of_val(k), from))
+        rc = mdb_cursor_get(c, &k, &v, MDB_PREV);
+    ST_TRY(note(t, rc));
+    *key = span_of_val(k);
+    *value = span_of_val(v);
+    return ST_OK;
+}
+
+// --- Opening
+// -----------------------------------------------------------------------------
+
+static int open_tables(struct store *s)
+{
+    MDB_txn *txn;
+    bool is_writer = s->access == STORE_READ_WRITE;
+    int rc = mdb_txn_begin(s->env, NULL, is_writer ? 0 : MDB_RDONLY, &txn);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    for (unsigned i = 0; i < SHELF_COUNT; i++) {
+        rc =
+            mdb_dbi_open(txn, table_names[i], is_writer ? MDB_CREATE : 0, &s->table[i]);
+        if (rc != MDB_SUCCESS) {
+            mdb_txn_abort(txn);
+            return rc;
+        }
+    }
+    return mdb_txn_commit(txn);
+}
+
+static int open_env(struct store *s)
+{
+    int rc = mdb_env_create(&s->env);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    // NOTLS: a reading transaction belongs to itself, not to its thread. No WRITEMAP: a
+    // full disk would be SIGBUS, and a wild pointer would write into the store.
+    unsigned flags = MDB_NOTLS | (s->access == STORE_READ_ONLY ? MDB_RDONLY : 0);
+    if ((rc = mdb_env_set_maxdbs(s->env, SHELF_COUNT)) == MDB_SUCCESS &&
+        (rc = mdb_env_set_maxreaders(s->env, STORE_READERS)) == MDB_SUCCESS &&
+        (rc = mdb_env_set_mapsize(s->env, s->map_bytes)) == MDB_SUCCESS &&
+        (rc = mdb_env_open(s->env, s->folder, flags, 0600)) == MDB_SUCCESS) {
+        int dead = 0;
+        (void)mdb_reader_check(s->env, &dead);
+        rc = open_tables(s);
+    }
+    if (rc != MDB_SUCCESS) {
+        mdb_env_close(s->env);
+        s->env = NULL;
+    }
+    return rc;
+}
+
+// LMDB locks itself for good when the write of a root page fails. What is on disk is
+// the last good state; the environment must be opened anew to use it.
+static enum status reopen(struct store *s)
+{
+    assert(s->open == 0);
+    if (s->env)
+        mdb_env_close(s->env);
+    s->env = NULL;
+    int rc = open_env(s);
+    if (rc != MDB_SUCCESS)
+        return tell(s, "open again", rc);
+    s->must_reopen = false;
+    log_line(LOG_INFO, "store opened again", "folder=%s", s->folder);
+    return ST_OK;
+}
+
+static enum status check_schema(struct store *s)
+{
+    struct store_txn *t;
+    ST_TRY(store_begin(s, s->access, &t));
+    struct shelf *shelf = store_shelf(t);
+    struct shelf_key k = shelf_key_of('.');
+    shelf_key_bytes(&k, span_text("schema"));
+    uint8_t mine[4];
+    store_be32(mine, STORE_SCHEMA);
+    struct span v;
+    enum status st = shelf_get(shelf, SHELF_META, &k, &v);
+    if (st == ST_OK) {
+        if (v.size != 4)
+            st = ST_CORRUPT;
+        else if (load_be32(v.data) > STORE_SCHEMA)
+            st = ST_VERSION;
+        store_abort(t);
+        return st;
+    }
+    if (st == ST_NOTFOUND && s->access == STORE_READ_WRITE) {
+        st = shelf_put(shelf, SHELF_META, &k, span_of(mine, sizeof mine));
+        if (st == ST_OK)
+            return store_commit(t);
+    }
+    store_abort(t);
+    return st;
+}
+
+enum status store_open(const struct store_options *o, struct store **out)
+{
+    struct store *s = MEM_NEW(struct store);
+    if (!s)
+        return ST_NOMEM;
+    s->map_bytes = o->map_bytes ? o->map_bytes : STORE_MAP_BYTES;
+    s->access = o->access;
+    enum status st = ST_RANGE;
+    if (strlen(o->folder) < sizeof s->folder) {
+        strcpy(s->folder, o->folder);
+        st = s->access == STORE_READ_WRITE ? file_make_folder(s->folder, 0700) : ST_OK;
+    }
+    if (st == ST_OK) {
+        int rc = open_env(s);
+        if (rc != MDB_SUCCESS)
+            st = tell(s, "open", rc);
+    }
+    if (st == ST_OK)
+        st = check_schema(s);
+    if (st != ST_OK) {
+        store_close(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    assert(s->open == 0);
+    if (s->env)
+        mdb_env_close(s->env);
+    mem_free(s);
+}
+
+// --- Transactions
+// ------------------------------------------------------------------------
+
+static int begin(struct store *s, enum store_access access, MDB_txn **out)
+{
+    return mdb_txn_begin(s->env, NULL, access == STORE_READ_ONLY ? MDB_RDONLY : 0, out);
+}
+
+enum status store_begin(struct store *s, enum store_access access,
+                        struct store_txn **out)
+{
+    if (access == STORE_READ_WRITE && s->access == STORE_READ_ONLY)
+        return ST_DENIED;
+    if (s->must_reopen || !s->env) {
+        if (s->open > 0)
+            return ST_IO; // a reader still looks at the old map
+        ST_TRY(reopen(s));
+    }
+    struct store_txn *t = MEM_NEW(struct store_txn);
+    if (!t)
+        return ST_NOMEM;
+    int rc = begin(s, access, &t->txn);
+    if (rc == MDB_MAP_RESIZED && s->open == 0) {
+        (void)mdb_env_set_mapsize(s->env, 0);
+        rc = begin(s, access, &t->txn);
+    }
+    if (rc == MDB_PANIC)
+        s->must_reopen = true;
+    if (rc != MDB_SUCCESS) {
+        mem_free(t);
+        return tell(s, "begin", rc);
+    }
+    t->store = s;
+    t->access = access;
+    t->since_ns = clock_mono_ns();
+    t->shelf = (struct shelf){.self = t,
+                              .get = txn_get,
+                              .put = txn_put,
+                              .del = txn_del,
+                              .seek = txn_seek,
+                              .seek_down = txn_seek_down};
+    s->open++;
+    *out = t;
+    return ST_OK;
+}
+
+struct shelf *store_shelf(struct store_txn *t)
+{
+    return &t->shelf;
+}
+
+static void close_cursors(struct store_txn *t)
+{
+    for (unsigned i = 0; i < SHELF_COUNT; i++) {
+        if (t->cursor[i])
+            mdb_cursor_close(t->cursor[i]);
+        t->cursor[i] = NULL;
+    }
+}
+
+// A reader that stays too long makes the file grow for good.
+static void watch_reader(const struct store_txn *t)
+{
+    uint64_t age = clock_mono_ns() - t->since_ns;
+    if (t->access == STORE_READ_ONLY && age > STORE_READ_NS_MAX)
+        log_line(LOG_WARN, "a reader stayed long", "ms=%llu limit_ms=%llu",
+                 (unsigned long long)(age / NS_PER_MS),
+                 (unsigned long long)(STORE_READ_NS_MAX / NS_PER_MS));
+}
+
+void store_abort(struct store_txn *t)
+{
+    if (!t)
+        return;
+    close_cursors(t);
+    mdb_txn_abort(t->txn);
+    watch_reader(t);
+    t->store->open--;
+    mem_free(t);
+}
+
+enum status store_commit(struct store_txn *t)
+{
+    struct store *s = t->store;
+    enum status st = t->broken;
+    if (st != ST_OK || t->access == STORE_READ_ONLY) {
+        store_abort(t);
+        return st;
+    }
+    close_cursors(t);
+    int rc = mdb_txn_commit(t->txn);
+    s->open--;
+    mem_free(t);
+    if (rc == MDB_SUCCESS)
+        return ST_OK;
+    s->must_reopen = true;
+    st = tell(s, "commit", rc);
+    // A full disk shows as a short write, which LMDB calls EIO. Ask the disk itself.
+    struct statvfs v;
+    if (st == ST_IO && statvfs(s->folder, &v) == 0 && v.f_bavail < 256)
+        st = ST_FULL;
+    return st;
+}
+
+// --- Care
+// --------------------------------------------------------------------------------
+
+enum status store_measure(struct store *s, struct store_size *out)
+{
+    struct store_txn *t;
+    ST_TRY(store_begin(s, STORE_READ_ONLY, &t));
+    struct store_size z = {.map_bytes = s->map_bytes};
+    MDB_envinfo info;
+    MDB_stat stat;
+    int rc = mdb_env_info(s->env, &info);
+    for (unsigned i = 0; i < SHELF_COUNT && rc == MDB_SUCCESS; i++) {
+        rc = mdb_stat(t->txn, s->table[i], &stat);
+        z.entries[i] = stat.ms_entries;
+        z.used_bytes +=
+            stat.ms_psize * (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages +
+                                       stat.ms_overflow_pages);
+    }
+    store_abort(t);
+    if (rc != MDB_SUCCESS)
+        return tell(s, "measure", rc);
+    z.file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    struct statvfs v;
+    if (statvfs(s->folder, &v) == 0) {
+        z.disk_free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
+        z.disk_bytes = (uint64_t)v.f_blocks * v.f_frsize;
+    }
+    *out = z;
+    return ST_OK;
+}
+
+int store_clear_readers(struct store *s)
+{
+    int dead = 0;
+    if (s->env)
+        (void)mdb_reader_check(s->env, &dead);
+    return dead;
+}
+
+enum status store_copy_to(struct store *s, const char *folder, enum store_copy how)
+{
+    if (!s->env)
+        return ST_IO;
+    char file[PATH_MAX];
+    ST_TRY(file_join(folder, "data.mdb", file, sizeof file));
+    ST_TRY(file_make_folder(folder, 0700));
+    if (access(file, F_OK) == 0)
+        return ST_EXISTS;
+    int rc =
+        mdb_env_copy2(s->env, folder, how == STORE_COPY_COMPACT ? MDB_CP_COMPACT : 0);
+    if (rc != MDB_SUCCESS) {
+        (void)unlink(file);
+        return tell(s, "copy", rc);
+    }
+    return file_sync_folder_of(file);
+}
