@@ -1,0 +1,211 @@
+// Judging: windows of all hosts put together, and handed on when they are complete.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/fold/inside.h"
+
+#include <string.h>
+
+#include "controller/fold/pending.h"
+#include "controller/fold/progress.h"
+#include "controller/log/blob.h"
+#include "controller/log/keys.h"
+#include "controller/log/names.h"
+#include "proto/messages/window.h"
+
+// A part that is late by up to this many of its own lengths is judged with the next
+// window; a later one is only stored.
+#define LATE_WINDOWS 2u
+
+static uint64_t salt_of(const struct fold *f)
+{
+    return f->moment.pos.seq * 0x9e3779b97f4a7c15u + f->moment.pos.generation;
+}
+
+// A window in waiting, found by its key.
+struct due {
+    struct shelf_key key;
+    uint32_t model, version;
+    uint64_t end;
+    struct pending p;
+    struct span model_name, version_name;
+};
+
+enum status judging_told(struct fold *f, struct shelf *s, const uint8_t alert[16])
+{
+    static const uint8_t none[16];
+    if (memcmp(alert, none, sizeof none) == 0 || !f->act.alert)
+        return ST_OK;
+    return f->act.alert(f->act.self, s, alert, &f->moment, f->o.effects);
+}
+
+static enum status carry(struct fold *f, struct shelf *s, uint32_t model,
+                         uint32_t version, const struct window *w,
+                         struct progress_model *m)
+{
+    struct shelf_key k = key_carry(model, version);
+    struct pending_part part = {.window = w,
+                                .late_rows = w->part == 0 ? w->rows : 0,
+                                .now_ns = f->moment.now_ns,
+                                .salt = salt_of(f)};
+    m->carried += part.late_rows;
+    return pending_add(s, &k, &part, &f->pool, &m->unmerged);
+}
+
+enum status judging_add(struct fold *f, struct shelf *s, uint32_t model,
+                        uint32_t version, const struct window *w, bool is_new_host)
+{
+    struct progress_model m, before;
+    ST_TRY(progress_get_model(s, model, &m));
+    before = m;
+    if (w->end > m.judged_ns) {
+        struct shelf_key k = key_pending(model, w->end, version, w->start);
+        struct pending_part part = {.window = w,
+                                    .hosts = is_new_host ? 1 : 0,
+                                    .now_ns = f->moment.now_ns,
+                                    .salt = salt_of(f)};
+        ST_TRY(pending_add(s, &k, &part, &f->pool, &m.unmerged));
+    } else if ((m.judged_ns - w->end) / LATE_WINDOWS <= w->end - w->start) {
+        ST_TRY(carry(f, s, model, version, w, &m));
+    } else {
+        m.too_late += w->part == 0 ? w->rows : 0;
+    }
+    if (memcmp(&m, &before, sizeof m) == 0)
+        return ST_OK;
+    return progress_put_model(s, model, &m);
+}
+
+// The first window of this model that waits. ST_NOTFOUND when there is none.
+static enum status first_due(struct fold *f, struct shelf *s, uint32_t model,
+                             struct due *d)
+{
+    struct shelf_key prefix = key_pendings(model);
+    struct shelf_walk w;
+    shelf_walk_init(&w, s, SHELF_STATE, &prefix);
+    enum status st = shelf_walk_next(&w, NULL, NULL);
+    if (st != ST_OK)
+        return st == ST_EMPTY ? ST_NOTFOUND : st;
+    if (w.at.size != 1 + 4 + 8 + 4 + 8)
+        return ST_CORRUPT;
+    d->key = w.at;
+    d->model = model;
+    d->end = load_be64(w.at.bytes + 5);
+    d->version = load_be32(w.at.bytes + 13);
+    ST_TRY(pending_get(s, &d->key, &f->pool, &d->p));
+    d->model_name = d->p.window.model;
+    d->version_name = d->p.window.version;
+    return ST_OK;
+}
+
+// Late parts join the window that is judged next, if there are any.
+static enum status join_carry(struct fold *f, struct shelf *s, struct due *d,
+                              struct progress_model *m)
+{
+    struct shelf_key k = key_carry(d->model, d->version);
+    struct pending late;
+    enum status st = pending_get(s, &k, &f->pool, &late);
+    if (st == ST_NOTFOUND)
+        return ST_OK;
+    if (st != ST_OK)
+        return st;
+    struct pending_part part = {.window = &late.window,
+                                .late_rows = late.late_rows,
+                                .now_ns = f->moment.now_ns,
+                                .salt = salt_of(f)};
+    ST_TRY(pending_add(s, &d->key, &part, &f->pool, &m->unmerged));
+    ST_TRY(shelf_del(s, SHELF_STATE, &k));
+    return pending_get(s, &d->key, &f->pool, &d->p);
+}
+
+// The merge stays readable as a series of its own.
+static enum status keep_merge(struct fold *f, struct shelf *s, const struct due *d)
+{
+    uint32_t series;
+    ST_TRY(names_series_new(s, d->model, d->version, NULL, &series));
+    buf_clear(&f->blob);
+    blob_put(&f->blob, BLOB_MERGED, d->p.message, &d->p.window);
+    if (f->blob.failed != ST_OK)
+        return f->blob.failed;
+    struct shelf_key k = key_window(series, KEY_RAW, d->p.window.start, 0);
+    return shelf_put(s, SHELF_WINDOW, &k, buf_span(&f->blob));
+}
+
+static enum status judge(struct fold *f, struct shelf *s, const struct due *d)
+{
+    const struct window *w = &d->p.window;
+    ST_TRY(panel_fill(f->whole, w));
+    struct judged_window j = {.model = d->model_name,
+                              .version = d->version_name,
+                              .model_no = d->model,
+                              .version_no = d->version,
+                              .start_ns = w->start,
+                              .end_ns = w->end,
+                              .rows = w->rows,
+                              .hosts = d->p.hosts,
+                              .late_rows = d->p.late_rows > UINT32_MAX
+                                               ? UINT32_MAX
+                                               : (uint32_t)d->p.late_rows,
+                              .feature = f->whole->feature,
+                              .features = f->whole->features};
+    uint8_t alert[16] = {0};
+    if (f->judge.window)
+        ST_TRY(f->judge.window(f->judge.self, s, &j, &f->moment, f->o.effects, alert));
+    if (f->act.window)
+        ST_TRY(f->act.window(f->act.self, s, &j, &f->moment, f->o.effects));
+    return judging_told(f, s, alert);
+}
+
+static enum status settle(struct fold *f, struct shelf *s, struct due *d)
+{
+    struct progress_model m;
+    ST_TRY(progress_get_model(s, d->model, &m));
+    ST_TRY(join_carry(f, s, d, &m));
+    ST_TRY(shelf_del(s, SHELF_STATE, &d->key));
+    if (d->end > m.judged_ns)
+        m.judged_ns = d->end;
+    ST_TRY(progress_put_model(s, d->model, &m));
+    ST_TRY(keep_merge(f, s, d));
+    return judge(f, s, d);
+}
+
+enum status judging_due(struct fold *f, struct shelf *s, uint32_t model)
+{
+    uint64_t now = f->moment.now_ns, low;
+    ST_TRY(progress_low(s, model, now, f->o.patience_ns, &low));
+    for (;;) {
+        size_t used = f->pool.used;
+        struct due d;
+        enum status st = first_due(f, s, model, &d);
+        if (st == ST_NOTFOUND)
+            return ST_OK;
+        if (st != ST_OK)
+            return st;
+        bool is_due = d.end <= low || now - d.p.arrived_ns >= f->o.patience_ns;
+        if (is_due)
+            ST_TRY(settle(f, s, &d));
+        f->pool.used = used;
+        if (!is_due)
+            return ST_OK;
+    }
+}
+
+enum status judging_all(struct fold *f, struct shelf *s)
+{
+    // From model to model: the next key behind all windows of this one.
+    uint32_t model = 0;
+    for (;;) {
+        struct shelf_key from = key_pendings(model), all = key_pendings_all();
+        struct span key, v;
+        enum status st = s->seek(s->self, SHELF_STATE, shelf_key_span(&from), &key, &v);
+        if (st == ST_NOTFOUND)
+            return ST_OK;
+        if (st != ST_OK)
+            return st;
+        if (key.size < 5 || key.data[0] != all.bytes[0])
+            return ST_OK;
+        model = load_be32(key.data + 1);
+        ST_TRY(judging_due(f, s, model));
+        if (model == UINT32_MAX)
+            return ST_OK;
+        model++;
+    }
+}
