@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/sketch/profile.h"
-#include "controller/fold/progress.h"
+#include "controller/log/progress.h"
 #include "controller/log/blob.h"
 #include "controller/log/keys.h"
 #include "controller/log/names.h"

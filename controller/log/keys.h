@@ -79,7 +79,7 @@ struct shelf_key key_marks(const uint8_t *agent);
 struct shelf_key key_instance(uint32_t model, uint32_t version, const uint8_t *agent);
 struct shelf_key key_instances(uint32_t model);
 struct shelf_key key_instances_all(void);
-// 'y' be32 model, agent: how far this host is with this model (fold/progress.h).
+// 'y' be32 model, agent: how far this host is with this model (log/progress.h).
 struct shelf_key key_host(uint32_t model, const uint8_t *agent);
 struct shelf_key key_hosts(uint32_t model);
 struct shelf_key key_hosts_all(void);
@@ -98,7 +98,7 @@ struct shelf_key key_pending(uint32_t model, uint64_t end_ns, uint32_t version,
 struct shelf_key key_pendings(uint32_t model);
 struct shelf_key key_pendings_all(void);
 struct shelf_key key_carry(uint32_t model, uint32_t version);
-// 'j' be32 model: how far it was judged (fold/progress.h).
+// 'j' be32 model: how far it was judged (log/progress.h).
 struct shelf_key key_judged(uint32_t model);
 // 'd' be32 model, be32 version: the detector's state (watch).
 struct shelf_key key_detector(uint32_t model, uint32_t version);

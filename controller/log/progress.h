@@ -1,8 +1,8 @@
 // Progress: how far in event time each host is with a model, and how far it was judged.
 //
 // SPDX-License-Identifier: Apache-2.0
-#ifndef KEDGE_CONTROLLER_FOLD_PROGRESS_H
-#define KEDGE_CONTROLLER_FOLD_PROGRESS_H
+#ifndef KEDGE_CONTROLLER_LOG_PROGRESS_H
+#define KEDGE_CONTROLLER_LOG_PROGRESS_H
 
 #include <stdint.h>
 

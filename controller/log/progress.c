@@ -1,7 +1,7 @@
 // Progress: small records of fixed size.
 //
 // SPDX-License-Identifier: Apache-2.0
-#include "controller/fold/progress.h"
+#include "controller/log/progress.h"
 
 #include "common/base/cursor.h"
 #include "controller/log/keys.h"
