@@ -1,3 +1,6 @@
+// Observation: the names of drop reasons, roles and kinds.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "proto/observation.h"
 
 static const char *const reason_names[DROP_REASONS] = {
