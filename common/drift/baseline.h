@@ -53,6 +53,7 @@ struct baseline_feature {
 struct baseline_scalar {
     char name[BASELINE_NAME_MAX + 1];
     double scale;    // the window's mean is multiplied by this before it is judged
+    double variance; // of single rows, scaled: divided by n, what n labels would wander
     uint8_t sides;   // enum learn_sides
     bool watch_only; // listed, never an alarm (labels)
     double importance;

@@ -68,6 +68,10 @@ MUST_USE enum status component_scores_init(enum component_shape shape,
                                            const struct component_counts *baseline,
                                            struct component_scores *out);
 
+// Replaces the share of the tail: for categories, `unseen` is measured on the half of
+// the reference that the known ones were not taken from.
+void component_set_tail(struct component_scores *scores, double share);
+
 // The components of a window counted on the same cells. Without rows only MISSING
 // moves; without anything all are 0. O(cells), allocates nothing. `window->cells` must
 // equal `scores->cells`.

@@ -4,6 +4,7 @@
 #ifndef KEDGE_COMMON_DRIFT_CONTEST_H
 #define KEDGE_COMMON_DRIFT_CONTEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/buf.h"

@@ -64,7 +64,7 @@ const struct baseline *judge_baseline(const struct judge *j);
 // What is known of one subject now.
 struct judge_view {
     const char *name; // of the feature or scalar; lent by the baseline
-    enum subject subject;
+    enum subject_kind subject;
     enum drift_role role;
     enum verdict verdict;
     enum tier tier;     // of the open alert; TIER_NONE

@@ -24,7 +24,7 @@ enum tier {
 };
 
 // What kind of thing is judged.
-enum subject {
+enum subject_kind {
     SUBJECT_NUMERIC,      // a feature by its grid
     SUBJECT_CATEGORICAL,  // a feature by its categories
     SUBJECT_SCALAR,       // one number a window: loss, bias, error share...
@@ -79,11 +79,11 @@ struct alarm {
     uint64_t since;   // best guess when it began: start of the window M last grew from
 };
 
-const char *verdict_name(enum verdict v);  // "insufficient" "quiet" "drift"
-const char *tier_name(enum tier t);        // "none" "watch" "warn" "page"
-const char *signal_name(enum signal s);    // "location" ... "flash"
-const char *alarm_name(enum alarm_kind k); // "open" "escalate" "further" "clear"
-const char *subject_name(enum subject s);  // "numeric" ...
-const char *direction_name(int direction); // "up" "down"
+const char *verdict_name(enum verdict v);      // "insufficient" "quiet" "drift"
+const char *tier_name(enum tier t);            // "none" "watch" "warn" "page"
+const char *signal_name(enum signal s);        // "location" ... "flash"
+const char *alarm_name(enum alarm_kind k);     // "open" "escalate" "further" "clear"
+const char *subject_name(enum subject_kind s); // "numeric" ...
+const char *direction_name(int direction);     // "up" "down"
 
 #endif

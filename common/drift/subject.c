@@ -1,0 +1,299 @@
+// Subject: which tests look at what, and one window's step of all of them.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "common/drift/subject.h"
+
+#include <math.h>
+
+#define DAY_NS (24ull * 3600 * 1000000000)
+#define CLIP_SD 4.0
+
+struct subject_row {
+    uint32_t tests;
+    struct subject_test test[SUBJECT_TESTS_MAX];
+};
+
+static const struct subject_row kinds[SUBJECT_COUNT] = {
+    [SUBJECT_NUMERIC] = {8,
+                         {{COMPONENT_LOC, 1, SIGNAL_LOCATION},
+                          {COMPONENT_LOC, -1, SIGNAL_LOCATION},
+                          {COMPONENT_SCALE, 1, SIGNAL_SCALE},
+                          {COMPONENT_SCALE, -1, SIGNAL_SCALE},
+                          {COMPONENT_TAIL, 1, SIGNAL_TAIL},
+                          {COMPONENT_DIST, 1, SIGNAL_DISTANCE},
+                          {COMPONENT_MISSING, 1, SIGNAL_MISSING},
+                          {COMPONENT_MISSING, -1, SIGNAL_MISSING}}},
+    [SUBJECT_CATEGORICAL] = {4,
+                             {{COMPONENT_TAIL, 1, SIGNAL_TAIL},
+                              {COMPONENT_DIST, 1, SIGNAL_DISTANCE},
+                              {COMPONENT_MISSING, 1, SIGNAL_MISSING},
+                              {COMPONENT_MISSING, -1, SIGNAL_MISSING}}},
+    [SUBJECT_SCALAR] = {2, {{0, 1, SIGNAL_LEVEL}, {0, -1, SIGNAL_LEVEL}}},
+    [SUBJECT_CONTRIBUTION] = {2,
+                              {{0, 1, SIGNAL_CONTRIBUTION},
+                               {0, -1, SIGNAL_CONTRIBUTION}}},
+};
+
+static void set_block(const struct baseline *b, struct subject *s)
+{
+    double phi = 0;
+    bool season = false;
+    uint64_t window_ns = baseline_window_ns(b);
+    for (uint32_t i = 0; i < s->tests; i++) {
+        const struct learn_profile *p = s->profile[s->test[i].component];
+        phi = fmax(phi, p->phi);
+        season = season || p->has_hours || p->has_days;
+    }
+    s->block = evidence_block(phi, window_ns, season);
+    s->by_rows = window_ns == 0;
+    s->second = SUBJECT_SECOND_LEAST;
+    if (season && window_ns > 0 && DAY_NS / window_ns > s->second)
+        s->second = (uint32_t)(DAY_NS / window_ns);
+    if (s->second > SUBJECT_SECOND_MOST)
+        s->second = SUBJECT_SECOND_MOST;
+}
+
+// Keeps the tests of `kind` whose component exists, was learned, and is on a wanted
+// side.
+static void set_tests(const struct component_scores *scores, uint8_t sides,
+                      struct subject *s)
+{
+    const struct subject_row *k = &kinds[s->kind];
+    for (uint32_t i = 0; i < k->tests; i++) {
+        struct subject_test t = k->test[i];
+        bool exists = !scores || component_exists(scores, (enum component)t.component);
+        bool wanted = sides & (t.sign > 0 ? LEARN_UP : LEARN_DOWN);
+        if (exists && wanted && learn_is_usable(s->profile[t.component]))
+            s->test[s->tests++] = t;
+    }
+}
+
+void subject_of_feature(const struct baseline *b, uint32_t index, struct subject *out)
+{
+    const struct baseline_feature *f = baseline_feature(b, index);
+    *out = (struct subject){.role = f->role, .index = index};
+    out->kind = f->kind == KIND_CATEGORICAL ? SUBJECT_CATEGORICAL : SUBJECT_NUMERIC;
+    out->components = COMPONENT_COUNT;
+    out->gate_factor = 1;
+    for (uint32_t c = 0; c < COMPONENT_COUNT; c++)
+        out->profile[c] = &f->learned[c];
+    if (f->has_scores)
+        set_tests(&f->scores, LEARN_BOTH, out);
+    set_block(b, out);
+}
+
+void subject_of_contribution(const struct baseline *b, uint32_t index,
+                             struct subject *out)
+{
+    const struct baseline_feature *f = baseline_feature(b, index);
+    *out = (struct subject){.kind = SUBJECT_CONTRIBUTION,
+                            .role = f->role,
+                            .index = index,
+                            .components = 1,
+                            .gate_factor = 1};
+    out->profile[0] = &f->fci_learned;
+    set_tests(NULL, LEARN_BOTH, out);
+    set_block(b, out);
+}
+
+void subject_of_scalar(const struct baseline *b, uint32_t index, struct subject *out)
+{
+    const struct baseline_scalar *f = baseline_scalar(b, index);
+    *out = (struct subject){.kind = SUBJECT_SCALAR,
+                            .role = ROLE_SIGNAL,
+                            .watch_only = f->watch_only,
+                            .index = index,
+                            .components = 1,
+                            .gate_factor = 1};
+    out->profile[0] = &f->learned;
+    set_tests(NULL, f->sides, out);
+    set_block(b, out);
+}
+
+double subject_evidence(const struct subject *s, const struct evidence *of)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < s->tests; i++)
+        sum += evidence_of(&of[i]);
+    return s->tests ? sum / s->tests : 0;
+}
+
+double subject_gate(const struct subject *s, uint32_t test)
+{
+    return s->profile[s->test[test].component]->gate * s->gate_factor;
+}
+
+double subject_effect(const struct subject *s, const struct subject_state *state,
+                      uint32_t test)
+{
+    const struct subject_test *t = &s->test[test];
+    return t->sign * (double)state->memory[t->component].smooth;
+}
+
+void subject_forget(const struct subject *s, struct evidence *of)
+{
+    for (uint32_t i = 0; i < s->tests; i++)
+        evidence_reset(&of[i]);
+}
+
+bool subject_is_calm(const struct subject *s, const struct subject_state *state)
+{
+    for (uint32_t i = 0; i < s->tests; i++)
+        if (subject_effect(s, state, i) >= subject_gate(s, i) / 2)
+            return false;
+    return true;
+}
+
+static double hold(double v, double most)
+{
+    return v < -most ? -most : v > most ? most : v;
+}
+
+// z of one direction against the second profile, which has its own level, a wider sigma
+// and a wider tolerance for having been learned from few windows.
+static double second_z(const struct subject *s, const struct subject_memory *m,
+                       const struct learn_profile *p, int sign, double residual,
+                       double variance)
+{
+    double windows = s->second, most = CLIP_SD * p->sd;
+    double lag = (double)m->lag - (double)m->shift;
+    double u = residual - (double)m->shift - p->phi * hold(lag, most);
+    double wider = fmax(1, (double)m->squares / fmax(p->sd * p->sd, 1e-18));
+    double sigma = learn_sigma(p, variance) * sqrt(wider * (1 + 3 / sqrt(windows)));
+    double sd = p->sd * sqrt(wider);
+    double tau = p->tau + 2 * sd / sqrt(fmax(2, windows * (1 - p->phi) / (1 + p->phi)));
+    return (sign * u - tau * (1 - p->phi)) / sigma;
+}
+
+static void add_tests(const struct subject *s, struct subject_state *state,
+                      const struct subject_window *w, const double *residual)
+{
+    bool has_second = state->opened > 0 && state->second_seen >= s->second;
+    double u[COMPONENT_COUNT], sigma[COMPONENT_COUNT];
+    for (uint32_t c = 0; c < s->components; c++) {
+        if (!w->valid[c])
+            continue;
+        const struct learn_profile *p = s->profile[c];
+        u[c] = learn_innovation(p, residual[c], (double)state->memory[c].lag);
+        sigma[c] = learn_sigma(p, w->variance[c]);
+    }
+    for (uint32_t i = 0; i < s->tests; i++) {
+        uint32_t c = s->test[i].component;
+        if (!w->valid[c])
+            continue;
+        const struct learn_profile *p = s->profile[c];
+        int sign = s->test[i].sign;
+        double z = (sign * u[c] - p->tau * (1 - p->phi)) / sigma[c];
+        evidence_add(&state->fast[i], z);
+        evidence_add_capped(&state->capped[i], &state->start[i], z);
+        if (has_second)
+            evidence_add(&state->second[i], second_z(s, &state->memory[c], p, sign,
+                                                     residual[c], w->variance[c]));
+    }
+}
+
+// Welford's step; `seen` counts this window.
+static void learn_second(struct subject_memory *m, double residual, uint32_t seen,
+                         uint32_t of)
+{
+    double gap = residual - (double)m->shift;
+    double mean = (double)m->shift + gap / seen;
+    m->squares = (float)((double)m->squares + gap * (residual - mean));
+    m->shift = (float)mean;
+    if (seen == of)
+        m->squares /= (float)(of - 1);
+}
+
+static void remember(struct subject_memory *m, double value, double residual,
+                     uint64_t seen)
+{
+    double share = 1.0 / (seen < SUBJECT_RECENT ? (double)seen + 1 : SUBJECT_RECENT);
+    double gap = residual - (double)m->mean;
+    m->mean = (float)((double)m->mean + share * gap);
+    m->spread = (float)((1 - share) * ((double)m->spread + share * gap * gap));
+    m->smooth = (float)(0.5 * (double)m->smooth + 0.5 * residual);
+    m->lag = (float)residual;
+    m->value = (float)value;
+}
+
+static void turn_block(const struct subject *s, struct subject_state *state,
+                       const struct subject_window *w)
+{
+    uint64_t block = (s->by_rows ? state->windows : w->start) / s->block;
+    if (block == state->block && state->windows > 0)
+        return;
+    state->block = block;
+    for (uint32_t i = 0; i < s->tests; i++)
+        state->start[i] = state->capped[i];
+}
+
+void subject_add(const struct subject *s, struct subject_state *state,
+                 const struct subject_window *w)
+{
+    double residual[COMPONENT_COUNT];
+    bool learns = state->opened > 0 && state->second_seen < s->second;
+    turn_block(s, state, w);
+    if (state->opened == 0 && subject_evidence(s, state->fast) <= 1)
+        state->since = w->start;
+    for (uint32_t c = 0; c < s->components; c++)
+        if (w->valid[c])
+            residual[c] = learn_residual(s->profile[c], w->value[c], w->start);
+    add_tests(s, state, w, residual);
+    for (uint32_t c = 0; c < s->components; c++) {
+        if (!w->valid[c])
+            continue;
+        remember(&state->memory[c], w->value[c], residual[c], state->windows);
+        if (learns)
+            learn_second(&state->memory[c], residual[c], state->second_seen + 1,
+                         s->second);
+    }
+    state->second_seen += learns;
+    state->windows++;
+    state->age++;
+    state->rows = w->rows;
+}
+
+static void peak(const struct subject *s, const struct subject_state *state,
+                 const struct evidence *of, bool is_second, struct subject_peak *out)
+{
+    *out = (struct subject_peak){.any = false};
+    double best = -1, best_admitted = -1;
+    for (uint32_t i = 0; i < s->tests; i++) {
+        const struct subject_test *t = &s->test[i];
+        double m = evidence_of(&of[i]), effect = subject_effect(s, state, i);
+        if (is_second)
+            effect -= t->sign * (double)state->memory[t->component].shift;
+        out->evidence += m;
+        bool admitted = effect >= subject_gate(s, i);
+        if (admitted)
+            out->admitted += m;
+        if ((admitted && m > best_admitted) || (!out->any && !admitted && m > best)) {
+            best = m;
+            best_admitted = admitted ? m : best_admitted;
+            out->any = out->any || admitted;
+            out->test = i;
+            out->effect = effect;
+            out->gate = subject_gate(s, i);
+        }
+    }
+    out->evidence /= s->tests ? s->tests : 1;
+    out->admitted /= s->tests ? s->tests : 1;
+}
+
+void subject_peak_fast(const struct subject *s, const struct subject_state *state,
+                       struct subject_peak *out)
+{
+    peak(s, state, state->fast, false, out);
+}
+
+void subject_peak_capped(const struct subject *s, const struct subject_state *state,
+                         struct subject_peak *out)
+{
+    peak(s, state, state->capped, false, out);
+}
+
+void subject_peak_second(const struct subject *s, const struct subject_state *state,
+                         struct subject_peak *out)
+{
+    peak(s, state, state->second, true, out);
+}
