@@ -12,7 +12,8 @@
 #include "common/trust/sign.h"
 
 #define IDLE_NS (250 * NS_PER_MS)
-#define ANSWER_AGAIN_NS (30 * NS_PER_S) // a known order is not answered twice within this
+#define ANSWER_AGAIN_NS                                                                \
+    (30 * NS_PER_S) // a known order is not answered twice within this
 
 void desk_fault(struct act *a, enum act_fault point)
 {
@@ -95,7 +96,8 @@ static enum status open_parts(struct act *a, struct instant now, char *error,
     ST_TRY(serving_fill(a, &a->settings, error, error_size));
     enum status st = deeds_open(a->settings.journal, now.wall_ns, &report, &a->deeds);
     if (st != ST_OK) {
-        (void)snprintf(error, error_size, "%s: %s", a->settings.journal, status_text(st));
+        (void)snprintf(error, error_size, "%s: %s", a->settings.journal,
+                       status_text(st));
         return st;
     }
     report_journal(a, &report);
@@ -106,7 +108,8 @@ static enum status open_parts(struct act *a, struct instant now, char *error,
 }
 
 enum status act_open(const struct act_settings *settings, const struct act_hooks *hooks,
-                     struct instant now, struct act **out, char *error, size_t error_size)
+                     struct instant now, struct act **out, char *error,
+                     size_t error_size)
 {
     struct act *a = MEM_NEW(struct act);
     if (!a)
@@ -136,7 +139,8 @@ void act_close(struct act *a)
     mem_free(a);
 }
 
-// Children at work keep running: each has read its own file, and finds its place by name.
+// Children at work keep running: each has read its own file, and finds its place by
+// name.
 enum status act_reload(struct act *a, const struct act_settings *settings, char *error,
                        size_t error_size)
 {
@@ -232,8 +236,8 @@ static void repeat(struct act *a, struct deed *deed, struct instant now)
         return;
     deed->answered_ns = now.mono_ns;
     if (deeds_outcome(a->deeds, deed, &a->scratch) != ST_OK ||
-        receipt_issue(a, deed->order, deed->sess, deed->token, span_text(deed->model), 0,
-                      &a->scratch) != ST_OK)
+        receipt_issue(a, deed->order, deed->sess, deed->token, span_text(deed->model),
+                      0, &a->scratch) != ST_OK)
         deed->answered_ns = 0; // the next repetition is answered
 }
 

@@ -17,7 +17,7 @@
 #include "proto/messages/keyring.h"
 
 #define ACT_MODELS_MAX 256
-#define ACT_JOBS_MAX 4              // executions and probes at one time
+#define ACT_JOBS_MAX 4               // executions and probes at one time
 #define ACT_STATE_KEY "act/receipts" // see act_settings.issued
 
 // Where a test lets the process die.
@@ -36,8 +36,8 @@ enum act_fault {
 };
 
 // How this room speaks to the spool and to the models; the introducer fills it in. An
-// entry and a state that follow each other and a commit are durable as a whole or not at
-// all.
+// entry and a state that follow each other and a commit are durable as a whole or not
+// at all.
 struct act_hooks {
     void *self;
     // The boot id and number that the next entry will have.
@@ -81,9 +81,9 @@ struct act_settings {
 
 struct act;
 
-// Reads the executors' folder and the journal. ST_CORRUPT with `error` (a file and what is
-// wrong with it), ST_RANGE (a model names an executor that is not there; `error` too), or
-// as journal_open.
+// Reads the executors' folder and the journal. ST_CORRUPT with `error` (a file and what
+// is wrong with it), ST_RANGE (a model names an executor that is not there; `error`
+// too), or as journal_open.
 MUST_USE enum status act_open(const struct act_settings *settings,
                               const struct act_hooks *hooks, struct instant now,
                               struct act **out, char *error, size_t error_size);
@@ -99,12 +99,12 @@ void act_session(struct act *a, const uint8_t *sess);
 // A beat with this nonce is about to be sent.
 void act_beat(struct act *a, const uint8_t hb[16], uint64_t boot_ns);
 
-// An order came. Whatever it is, the answer goes by the spool, or nowhere when it was not
-// signed as it should be.
+// An order came. Whatever it is, the answer goes by the spool, or nowhere when it was
+// not signed as it should be.
 void act_order(struct act *a, const struct envelope *e, struct instant now);
 
-// Every turn of the loop, and when one of act_fds is readable. *next_ns (mono) is when it
-// wants to be called at the latest.
+// Every turn of the loop, and when one of act_fds is readable. *next_ns (mono) is when
+// it wants to be called at the latest.
 void act_turn(struct act *a, struct instant now, uint64_t *next_ns);
 
 // Descriptors to poll for reading; at most ACT_JOBS_MAX.
@@ -132,7 +132,7 @@ struct act_stats {
     uint64_t done;
     uint64_t failed;
     uint64_t uncertain;
-    uint64_t receipts; // handed to the spool
+    uint64_t receipts;  // handed to the spool
     uint64_t unspooled; // times that the spool did not take one; it is tried again
 };
 struct act_stats act_stats(const struct act *a);

@@ -19,8 +19,8 @@ struct question {
 
 // --- The seal
 
-static const struct keyring_key *key_of(const struct keyring *ring, const uint8_t kid[8],
-                                        uint32_t *place)
+static const struct keyring_key *key_of(const struct keyring *ring,
+                                        const uint8_t kid[8], uint32_t *place)
 {
     for (uint32_t i = 0; i < ring->order_keys; i++)
         if (memcmp(ring->order_key[i].kid, kid, 8) == 0) {
@@ -142,7 +142,8 @@ static bool is_young(struct question *q)
         return age <= q->order->ttl_ms * NS_PER_MS ||
                no(q, RECEIPT_EXPIRED, "E_EXPIRED", "older than its time to live");
     }
-    return no(q, RECEIPT_EXPIRED, "E_EXPIRED", "it quotes a beat that is not remembered");
+    return no(q, RECEIPT_EXPIRED, "E_EXPIRED",
+              "it quotes a beat that is not remembered");
 }
 
 static bool may_sign(const struct question *q, const struct keyring_key *key)
@@ -150,7 +151,8 @@ static bool may_sign(const struct question *q, const struct keyring_key *key)
     if (key->not_after != 0 && q->facts->now.wall_ns / NS_PER_MS > key->not_after)
         return false;
     for (uint32_t i = 0; i < key->actions; i++)
-        if (span_equal(key->action[i], q->order->action) || span_is(key->action[i], "*"))
+        if (span_equal(key->action[i], q->order->action) ||
+            span_is(key->action[i], "*"))
             return true;
     return false;
 }
@@ -159,7 +161,8 @@ static bool is_rightly_signed(struct question *q)
 {
     const struct keyring *ring = q->facts->ring;
     if (q->order->ring > ring->ring)
-        return refuse(q, "E_KEY", "signed under a newer keyring than the one held here");
+        return refuse(q, "E_KEY",
+                      "signed under a newer keyring than the one held here");
     if (ring->expires_ms != 0 && q->facts->now.wall_ns / NS_PER_MS > ring->expires_ms)
         return refuse(q, "E_KEY", "the keyring held here has expired");
     for (uint32_t i = 0; i < q->signers->count; i++)
@@ -198,8 +201,7 @@ static bool is_in_scope(struct question *q)
 
 static bool is_executor(struct question *q)
 {
-    const struct executor *e =
-        executors_find(q->facts->executors, q->order->executor);
+    const struct executor *e = executors_find(q->facts->executors, q->order->executor);
     if (!e)
         return refuse(q, "E_EXECUTOR", "no such executor here");
     if (!digest_equal(e->digest, q->order->exec_digest))
@@ -254,12 +256,14 @@ static bool is_within_rate(struct question *q)
     uint64_t now = q->facts->now.wall_ns, last, ignored;
     if (span_is(q->order->action, "probe") || q->order->dry)
         return true;
-    uint32_t mine = deeds_effects(q->facts->deeds, q->order->model, now, HOUR_NS, &last);
+    uint32_t mine =
+        deeds_effects(q->facts->deeds, q->order->model, now, HOUR_NS, &last);
     if (mine >= p->max_per_hour)
         return refuse(q, "E_LOCAL", "max_per_hour of this model is reached");
     if (last != 0 && last <= now && now - last < p->min_interval_ns)
         return refuse(q, "E_LOCAL", "min_interval has not passed");
-    uint32_t all = deeds_effects(q->facts->deeds, span_text(""), now, HOUR_NS, &ignored);
+    uint32_t all =
+        deeds_effects(q->facts->deeds, span_text(""), now, HOUR_NS, &ignored);
     return all < p->max_per_hour_all ||
            refuse(q, "E_LOCAL", "max_per_hour_all of this host is reached");
 }
@@ -295,7 +299,8 @@ void check_again(const struct order *order, uint64_t hb_boot_ns,
     *out = (struct verdict){.state = RECEIPT_ACCEPTED, .hb_boot_ns = hb_boot_ns};
     struct question q = {order, NULL, facts, out};
     if (facts->now.boot_ns - hb_boot_ns > order->ttl_ms * NS_PER_MS)
-        (void)no(&q, RECEIPT_EXPIRED, "E_EXPIRED", "its turn came after its time to live");
+        (void)no(&q, RECEIPT_EXPIRED, "E_EXPIRED",
+                 "its turn came after its time to live");
     else
         (void)is_not_vetoed(&q);
 }

@@ -50,14 +50,14 @@ struct verdict {
     char code[24];
     char detail[160];
     uint64_t hb_boot_ns;
-    struct deed *known;            // not NULL: this very order is known
+    struct deed *known; // not NULL: this very order is known
     const struct executor *executor;
 };
 
-// Verifies the signatures over the bytes as they came, by keys of the keyring: nothing is
-// read before. `signers` (places in ring->order_key, at most KEYRING_KEYS_MAX) gets those
-// that signed. ST_DENIED (none, or one of them is wrong), ST_CORRUPT (no such frame),
-// ST_FULL (over ORDER_BYTES_MAX), ST_NOMEM.
+// Verifies the signatures over the bytes as they came, by keys of the keyring: nothing
+// is read before. `signers` (places in ring->order_key, at most KEYRING_KEYS_MAX) gets
+// those that signed. ST_DENIED (none, or one of them is wrong), ST_CORRUPT (no such
+// frame), ST_FULL (over ORDER_BYTES_MAX), ST_NOMEM.
 struct check_signers {
     uint32_t place[SIGNATURES_MAX];
     uint32_t count;

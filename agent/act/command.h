@@ -1,4 +1,5 @@
-// Command: the words of an executor's file become one program's argv, and its end a code.
+// Command: the words of an executor's file become one program's argv, and its end a
+// code.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_AGENT_ACT_COMMAND_H
@@ -9,8 +10,8 @@
 
 // Runs it with the placeholders filled in and the environment of the contract
 // (KEDGE_V KEDGE_ORDER KEDGE_ACTION KEDGE_MODEL KEDGE_FROM KEDGE_TO KEDGE_DIGEST
-// KEDGE_INCIDENT KEDGE_DEADLINE_MS KEDGE_DRY_RUN PATH LANG). Exit 20 is tried again after
-// 1 s and 5 s, inside the limit. Fills exit_code, signal, is_timeout,
+// KEDGE_INCIDENT KEDGE_DEADLINE_MS KEDGE_DRY_RUN PATH LANG). Exit 20 is tried again
+// after 1 s and 5 s, inside the limit. Fills exit_code, signal, is_timeout,
 // output_digest, tail and detail of the answer.
 //
 // Exit codes: 0 done; 10 already there; 11 precondition failed; 12 target missing; 13

@@ -131,7 +131,8 @@ static bool token_above(struct token a, struct token b)
     return a.gen != b.gen ? a.gen > b.gen : a.seq > b.seq;
 }
 
-static void raise_fence(struct deed_model *m, struct token token, const uint8_t order[16])
+static void raise_fence(struct deed_model *m, struct token token,
+                        const uint8_t order[16])
 {
     if (!token_above(token, m->fence))
         return;
@@ -271,8 +272,8 @@ static enum status see_model(struct deeds *d, const struct journal_record *r)
 
 static enum status see(void *self, const struct journal_record *r)
 {
-    static enum status (*const by_kind[JOURNAL_KINDS])(struct deeds *,
-                                                       const struct journal_record *) = {
+    static enum status (*const by_kind[JOURNAL_KINDS])(
+        struct deeds *, const struct journal_record *) = {
         [JOURNAL_MODEL] = see_model,
         [JOURNAL_RECEIVED] = see_received,
         [JOURNAL_BEGUN] = see_begun,
@@ -339,8 +340,8 @@ struct deed_model *deeds_each_model(struct deeds *d, size_t *at)
     return table_next(d->models, at, NULL, &value) ? value : NULL;
 }
 
-// Removals may move entries, so the oldest is the one with the least token of its model,
-// and among models the one that came first.
+// Removals may move entries, so the oldest is the one with the least token of its
+// model, and among models the one that came first.
 struct deed *deeds_next(struct deeds *d, struct span model)
 {
     size_t at = 0;
@@ -348,7 +349,8 @@ struct deed *deeds_next(struct deeds *d, struct span model)
     struct deed *best = NULL;
     while (d->waiting > 0 && table_next(d->by_order, &at, NULL, &value)) {
         struct deed *deed = value;
-        if (deed->stage == DEED_DONE || (model.size > 0 && !span_is(model, deed->model)))
+        if (deed->stage == DEED_DONE ||
+            (model.size > 0 && !span_is(model, deed->model)))
             continue;
         if (!best || deed->order_at < best->order_at)
             best = deed;
@@ -472,8 +474,8 @@ enum status deeds_begin(struct deeds *d, struct deed *deed, const char *before,
     return ST_OK;
 }
 
-enum status deeds_finish(struct deeds *d, struct deed *deed, const struct outcome *outcome,
-                         uint64_t now_wall_ns)
+enum status deeds_finish(struct deeds *d, struct deed *deed,
+                         const struct outcome *outcome, uint64_t now_wall_ns)
 {
     struct deed done = *deed;
     done.number = d->last_number + 1;
@@ -591,7 +593,8 @@ static void forget_old(struct deeds *d, uint64_t now_wall_ns)
     }
 }
 
-// Only while nothing waits: then every record to be kept is a model's or a finished deed's.
+// Only while nothing waits: then every record to be kept is a model's or a finished
+// deed's.
 enum status deeds_tidy(struct deeds *d, uint64_t now_wall_ns)
 {
     if (d->waiting > 0 || journal_bytes(d->journal) < d->tidy_bytes)

@@ -61,22 +61,22 @@ struct deed {
     struct token token;
     enum deed_stage stage;
     char model[JOB_NAME_MAX + 1];
-    uint8_t kernel[16];    // boot of the machine in which it came
-    uint64_t hb_boot_ns;   // CLOCK_BOOTTIME of the beat that it quotes
-    uint64_t wall_ns;      // when it came, and when it was done
-    uint64_t order_at;     // place of its bytes in the journal, while not done
-    uint64_t outcome_at;   // place of its outcome, when done
-    uint64_t moved_at;     // the same in a journal that is being rewritten
-    uint64_t number;       // of its receipt, 1.., when done
-    uint64_t answered_ns;  // mono: when its receipt was last handed on; 0 = not yet
+    uint8_t kernel[16];   // boot of the machine in which it came
+    uint64_t hb_boot_ns;  // CLOCK_BOOTTIME of the beat that it quotes
+    uint64_t wall_ns;     // when it came, and when it was done
+    uint64_t order_at;    // place of its bytes in the journal, while not done
+    uint64_t outcome_at;  // place of its outcome, when done
+    uint64_t moved_at;    // the same in a journal that is being rewritten
+    uint64_t number;      // of its receipt, 1.., when done
+    uint64_t answered_ns; // mono: when its receipt was last handed on; 0 = not yet
 };
 
 // What is kept of one model.
 struct deed_model {
     char name[JOB_NAME_MAX + 1];
-    struct token fence;  // the highest that was accepted
+    struct token fence; // the highest that was accepted
     uint8_t fence_order[16];
-    bool is_locked; // uncertain: a person must look
+    bool is_locked;                       // uncertain: a person must look
     uint64_t effect_ns[DEED_EFFECTS_MAX]; // wall, a ring
     uint32_t effects;
 };
@@ -90,7 +90,7 @@ void deeds_close(struct deeds *d);
 
 struct deed *deeds_find(struct deeds *d, const uint8_t order[16]);
 struct deed_model *deeds_model(struct deeds *d, struct span model); // NULL: none yet
-uint32_t deeds_waiting(const struct deeds *d); // received or begun
+uint32_t deeds_waiting(const struct deeds *d);                      // received or begun
 
 // The oldest that is not done; of `model`, when that is not empty. NULL: none.
 struct deed *deeds_next(struct deeds *d, struct span model);
@@ -102,8 +102,8 @@ struct deed_model *deeds_each_model(struct deeds *d, size_t *at);
 struct deed *deeds_unanswered(struct deeds *d, uint64_t number);
 uint64_t deeds_last_number(const struct deeds *d);
 
-// Each is durable when it returns ST_OK, and nothing is changed otherwise. ST_FULL, ST_IO,
-// ST_NOMEM.
+// Each is durable when it returns ST_OK, and nothing is changed otherwise. ST_FULL,
+// ST_IO, ST_NOMEM.
 MUST_USE enum status deeds_receive(struct deeds *d, const struct order *order,
                                    struct span body, const uint8_t kernel[16],
                                    uint64_t hb_boot_ns, uint64_t now_wall_ns,

@@ -1,4 +1,5 @@
-// Desk: what the files of this room share of one act: the work under way and its papers.
+// Desk: what the files of this room share of one act: the work under way and its
+// papers.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_AGENT_ACT_DESK_H
@@ -25,8 +26,9 @@ enum work_phase {
 // One order, or one look, that has a child at work.
 struct work {
     enum work_phase phase;
-    struct deed *deed;     // NULL for a look
-    struct serving *place; // whose version it is about; NULL: a model without an executor
+    struct deed *deed; // NULL for a look
+    struct serving
+        *place; // whose version it is about; NULL: a model without an executor
     struct job *job;
     struct buf body; // the order's bytes, which `order` lends from
     struct pool pool;
@@ -83,8 +85,8 @@ void desk_facts(struct act *a, struct instant now, struct check_facts *out);
 
 // --- receipt.c
 
-// Signs and spools the receipt of `outcome`; `number` is that of a deed that is done, or 0
-// for an order that was never received. ST_FULL and the like: nothing happened.
+// Signs and spools the receipt of `outcome`; `number` is that of a deed that is done,
+// or 0 for an order that was never received. ST_FULL and the like: nothing happened.
 MUST_USE enum status receipt_issue(struct act *a, const uint8_t order[16],
                                    const uint8_t sess[16], struct token token,
                                    struct span model, uint64_t number,

@@ -40,7 +40,8 @@ static bool probe_now(const struct executor *e, const struct job_ask *ask,
     return true;
 }
 
-// The command's own end is what the receipt tells; the probe after it says what is true.
+// The command's own end is what the receipt tells; the probe after it says what is
+// true.
 static void apply(const struct executor *e, const struct job_ask *ask,
                   struct job_answer *a)
 {
@@ -65,7 +66,7 @@ static void apply(const struct executor *e, const struct job_ask *ask,
     memcpy(a->version, after.version, sizeof a->version);
     bool is_cut = a->is_timeout || a->signal != 0;
     a->code = code == JOB_ALREADY || (is_cut && span_is(ask->to, a->version)) ? JOB_DONE
-                                                                             : code;
+                                                                              : code;
     if (code == JOB_DONE && !span_is(ask->to, a->version)) {
         a->code = JOB_FAILED;
         (void)snprintf(a->detail, sizeof a->detail,

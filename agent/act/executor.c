@@ -22,20 +22,6 @@
 
 static const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM};
 
-struct symlink_file {
-    char *root;
-    char *link;
-    char *versions;
-    char *pidfile;
-    unsigned signal;
-    struct value_list reload;
-};
-
-struct exec_file {
-    struct value_list probe;
-    struct value_list apply;
-};
-
 struct executor_file {
     char *name;
     unsigned kind;
@@ -44,50 +30,18 @@ struct executor_file {
     struct value_list versions;
     bool idempotent;
     uint64_t timeout_ns;
-    struct symlink_file symlink;
-    struct exec_file exec;
+    char *root;
+    char *link;
+    char *folder;
+    char *pidfile;
+    unsigned signal;
+    struct value_list reload;
+    struct value_list probe;
+    struct value_list apply;
 };
 
 struct whole_file {
     struct conf_many executor;
-};
-
-static const struct conf_row symlink_rows[] = {
-    {"root", VALUE_TEXT, ROW(struct symlink_file, root), "", "the folder, absolute", NULL,
-     NULL, false},
-    {"link", VALUE_NAME, ROW(struct symlink_file, link), "current",
-     "the link in it whose target is served", NULL, NULL, false},
-    {"versions", VALUE_TEXT, ROW(struct symlink_file, versions), "versions",
-     "the folder in it that holds one folder for each version; . for the root itself",
-     NULL, NULL, false},
-    {"pidfile", VALUE_TEXT, ROW(struct symlink_file, pidfile), "",
-     "a file in it with the number of the process to signal", NULL, NULL, false},
-    {"signal", VALUE_WORD, ROW(struct symlink_file, signal), "HUP",
-     "what that process is sent after a switch", "HUP|USR1|USR2|TERM", NULL, false},
-    {"reload", VALUE_LIST, ROW(struct symlink_file, reload), "",
-     "a command to run after a switch", NULL, NULL, false},
-};
-static const struct conf_table symlink_table = {
-    .name = "symlink",
-    .help = "A link in a folder names the version that is served.",
-    .size = sizeof(struct symlink_file),
-    .row = symlink_rows,
-    .rows = sizeof symlink_rows / sizeof symlink_rows[0],
-};
-
-static const struct conf_row exec_rows[] = {
-    {"probe", VALUE_LIST, ROW(struct exec_file, probe), "",
-     "a command that prints the version that is served", NULL, NULL, false},
-    {"apply", VALUE_LIST, ROW(struct exec_file, apply), "",
-     "a command that switches; {model} {from} {to} {order} stand for one word each", NULL,
-     NULL, false},
-};
-static const struct conf_table exec_table = {
-    .name = "exec",
-    .help = "Commands of this host switch and tell.",
-    .size = sizeof(struct exec_file),
-    .row = exec_rows,
-    .rows = sizeof exec_rows / sizeof exec_rows[0],
 };
 
 static const struct conf_row executor_rows[] = {
@@ -99,16 +53,33 @@ static const struct conf_row executor_rows[] = {
      "globs of the models that it may switch; none when nothing is said", NULL, NULL,
      false},
     {"versions", VALUE_LIST, ROW(struct executor_file, versions), "",
-     "globs of the versions that it may switch to; any when nothing is said", NULL, NULL,
-     false},
+     "globs of the versions that it may switch to; any when nothing is said", NULL,
+     NULL, false},
     {"idempotent", VALUE_FLAG, ROW(struct executor_file, idempotent), "no",
      "it may run again after it was interrupted", NULL, NULL, false},
     {"timeout", VALUE_DURATION, ROW(struct executor_file, timeout_ns), "60s",
      "the longest that it may run", "1s..1h", NULL, false},
-    {.name = "symlink",
-     .offset = offsetof(struct executor_file, symlink),
-     .table = &symlink_table},
-    {.name = "exec", .offset = offsetof(struct executor_file, exec), .table = &exec_table},
+    {"root", VALUE_TEXT, ROW(struct executor_file, root), "",
+     "symlink: the folder, absolute", NULL, NULL, false},
+    {"link", VALUE_NAME, ROW(struct executor_file, link), "current",
+     "symlink: the link in it whose target is served", NULL, NULL, false},
+    {"folder", VALUE_TEXT, ROW(struct executor_file, folder), "versions",
+     "symlink: the folder in it that holds one folder for each version; . for the root",
+     NULL, NULL, false},
+    {"pidfile", VALUE_TEXT, ROW(struct executor_file, pidfile), "",
+     "symlink: a file below root with the number of the process to signal", NULL, NULL,
+     false},
+    {"signal", VALUE_WORD, ROW(struct executor_file, signal), "HUP",
+     "symlink: what that process is sent after a switch", "HUP|USR1|USR2|TERM", NULL,
+     false},
+    {"reload", VALUE_LIST, ROW(struct executor_file, reload), "",
+     "symlink: a command to run after a switch", NULL, NULL, false},
+    {"probe", VALUE_LIST, ROW(struct executor_file, probe), "",
+     "exec: a command that prints the version that is served", NULL, NULL, false},
+    {"apply", VALUE_LIST, ROW(struct executor_file, apply), "",
+     "exec: a command that switches; {model} {from} {to} {order} stand for one word "
+     "each",
+     NULL, NULL, false},
 };
 static const struct conf_table executor_table = {
     .name = "executor",
@@ -172,15 +143,26 @@ static bool take_text(char **from, char **out)
     return *out && (*out)[0] ? true : (mem_free(*out), *out = NULL, false);
 }
 
-static const char *check_symlink(const struct executor *e)
+// "/srv/m/server.pid" below the root "/srv/m" is "server.pid".
+static void shorten_pidfile(struct executor_symlink *s)
 {
-    const struct executor_symlink *s = &e->symlink;
+    size_t root = s->root ? strlen(s->root) : 0;
+    if (!s->pidfile || root == 0 || strncmp(s->pidfile, s->root, root) != 0 ||
+        s->pidfile[root] != '/')
+        return;
+    memmove(s->pidfile, s->pidfile + root + 1, strlen(s->pidfile + root + 1) + 1);
+}
+
+static const char *check_symlink(struct executor *e)
+{
+    struct executor_symlink *s = &e->symlink;
+    shorten_pidfile(s);
     if (!s->root || s->root[0] != '/')
         return "symlink: root must be an absolute path";
-    if (strchr(s->link, '/'))
+    if (!s->link || strchr(s->link, '/'))
         return "symlink: link must be a plain name";
     if (!s->versions || s->versions[0] == '/' || strstr(s->versions, ".."))
-        return "symlink: versions must be a folder below root";
+        return "symlink: folder must be a folder below root";
     if (s->pidfile && (s->pidfile[0] == '/' || strstr(s->pidfile, "..")))
         return "symlink: pidfile must lie below root";
     if (s->reload.count > 0 && s->reload.word[0][0] != '/')
@@ -207,17 +189,17 @@ static enum status take_file(struct executor_file *f, struct executor *e)
     e->kind = f->kind == 0 ? EXECUTOR_SYMLINK : EXECUTOR_EXEC;
     e->is_idempotent = f->idempotent || e->kind == EXECUTOR_SYMLINK;
     e->timeout_ms = (uint32_t)(f->timeout_ns / NS_PER_MS);
-    e->symlink.signal = signals[f->symlink.signal];
-    (void)take_text(&f->symlink.root, &e->symlink.root);
-    (void)take_text(&f->symlink.link, &e->symlink.link);
-    (void)take_text(&f->symlink.versions, &e->symlink.versions);
-    (void)take_text(&f->symlink.pidfile, &e->symlink.pidfile);
+    e->symlink.signal = signals[f->signal];
+    (void)take_text(&f->root, &e->symlink.root);
+    (void)take_text(&f->link, &e->symlink.link);
+    (void)take_text(&f->folder, &e->symlink.versions);
+    (void)take_text(&f->pidfile, &e->symlink.pidfile);
     bool is_taken = take_words(&f->actions, actions, &e->actions) &&
                     take_words(&f->models, NULL, &e->models) &&
                     take_words(&f->versions, any, &e->versions) &&
-                    take_words(&f->symlink.reload, NULL, &e->symlink.reload) &&
-                    take_words(&f->exec.probe, NULL, &e->exec.probe) &&
-                    take_words(&f->exec.apply, NULL, &e->exec.apply);
+                    take_words(&f->reload, NULL, &e->symlink.reload) &&
+                    take_words(&f->probe, NULL, &e->exec.probe) &&
+                    take_words(&f->apply, NULL, &e->exec.apply);
     return is_taken ? ST_OK : ST_RANGE;
 }
 
@@ -325,8 +307,9 @@ void executor_close(struct executor *e)
 {
     if (!e)
         return;
-    struct executor_words *lists[] = {&e->actions,        &e->models,     &e->versions,
-                                      &e->symlink.reload, &e->exec.probe, &e->exec.apply};
+    struct executor_words *lists[] = {&e->actions,    &e->models,
+                                      &e->versions,   &e->symlink.reload,
+                                      &e->exec.probe, &e->exec.apply};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         free_words(lists[i]);
     mem_free(e->symlink.root);

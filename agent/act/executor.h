@@ -1,4 +1,5 @@
-// Executor: how one kind of thing is switched on this host, as the host's owner wrote it.
+// Executor: how one kind of thing is switched on this host, as the host's owner wrote
+// it.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_AGENT_ACT_EXECUTOR_H
@@ -55,8 +56,8 @@ struct executor {
 const char *executor_kind_name(enum executor_kind kind);
 
 // Reads one file. It must be a plain file of root or of this user that nobody else may
-// write. ST_DENIED, ST_NOTFOUND, ST_CORRUPT (`error` says file, line and what is wrong),
-// ST_NOMEM, ST_IO.
+// write. ST_DENIED, ST_NOTFOUND, ST_CORRUPT (`error` says file, line and what is
+// wrong), ST_NOMEM, ST_IO.
 MUST_USE enum status executor_open(const char *path, struct executor **out, char *error,
                                    size_t error_size);
 

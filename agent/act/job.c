@@ -13,8 +13,8 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 
-// Beyond the program's time: a probe before and one after, each with the grace of its own
-// end, and the answer.
+// Beyond the program's time: a probe before and one after, each with the grace of its
+// own end, and the answer.
 #define JOB_EXTRA_MS (2 * JOB_PROBE_MS + 3 * RUN_GRACE_MS + 2000)
 
 struct job {
@@ -25,7 +25,8 @@ struct job {
     struct buf answer;
 };
 
-// In the forked child: the question becomes descriptor 0, the answer 3; the rest closes.
+// In the forked child: the question becomes descriptor 0, the answer 3; the rest
+// closes.
 static void become(const char *program, int question, int answer)
 {
     (void)setpgid(0, 0);
@@ -40,7 +41,8 @@ static void become(const char *program, int question, int answer)
     (void)close_range(4, ~0U, 0);
     if (!program)
         _exit(job_serve(0, 3));
-    // PATH alone: what an executor's file says must not depend on the agent's surroundings.
+    // PATH alone: what an executor's file says must not depend on the agent's
+    // surroundings.
     static char path[] = "PATH=/usr/sbin:/usr/bin", verb[] = "execute";
     static char name[] = "kedge-exec";
     char *argv[] = {name, verb, NULL};
@@ -49,7 +51,8 @@ static void become(const char *program, int question, int answer)
     _exit(127);
 }
 
-static enum status fork_child(const char *program, struct span question, struct job *job)
+static enum status fork_child(const char *program, struct span question,
+                              struct job *job)
 {
     int ask[2], answer[2];
     if (pipe2(ask, O_CLOEXEC) != 0)
@@ -95,8 +98,7 @@ enum status job_start(const char *program, const struct job_ask *ask,
         return ST_NOMEM;
     buf_init(&job->answer, JOB_ANSWER_MAX);
     job->fd = -1;
-    job->deadline_ns =
-        now_mono_ns + ((uint64_t)ask->run_ms + JOB_EXTRA_MS) * NS_PER_MS;
+    job->deadline_ns = now_mono_ns + ((uint64_t)ask->run_ms + JOB_EXTRA_MS) * NS_PER_MS;
 
     struct buf question;
     buf_init(&question, JOB_ASK_MAX);

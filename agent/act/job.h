@@ -1,4 +1,5 @@
-// Job: one verb of an executor, carried out in a child process and watched from outside.
+// Job: one verb of an executor, carried out in a child process and watched from
+// outside.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_AGENT_ACT_JOB_H
@@ -37,8 +38,8 @@ enum job_code {
     JOB_FAILED,
 };
 
-// The question. Names are at most JOB_NAME_MAX bytes, checked by text_is_name; spans are
-// borrowed for the call.
+// The question. Names are at most JOB_NAME_MAX bytes, checked by text_is_name; spans
+// are borrowed for the call.
 struct job_ask {
     enum job_verb verb;
     struct span path;            // the executor's file
@@ -82,18 +83,20 @@ MUST_USE enum status job_start(const char *program, const struct job_ask *ask,
 int job_fd(const struct job *job);
 
 // ST_OK once with the answer when the child has ended (or was ended, some
-// seconds after its time and that of two probes), ST_AGAIN before. A child that died gives JOB_FAILED. Never blocks.
+// seconds after its time and that of two probes), ST_AGAIN before. A child that died
+// gives JOB_FAILED. Never blocks.
 MUST_USE enum status job_turn(struct job *job, uint64_t now_mono_ns,
                               struct job_answer *out);
 
 // Kills what still runs. NULL is fine.
 void job_close(struct job *job);
 
-// The child's side: reads a question from `in`, carries it out, writes the answer to `out`.
-// Returns an exit status for main.
+// The child's side: reads a question from `in`, carries it out, writes the answer to
+// `out`. Returns an exit status for main.
 int job_serve(int in, int out);
 
-// Both sides' encoding, bounded on reading: ST_CORRUPT. Spans of the ask lend from `bytes`.
+// Both sides' encoding, bounded on reading: ST_CORRUPT. Spans of the ask lend from
+// `bytes`.
 void job_ask_put(struct buf *out, const struct job_ask *ask);
 MUST_USE enum status job_ask_get(struct span bytes, struct job_ask *out);
 void job_answer_put(struct buf *out, const struct job_answer *answer);

@@ -27,7 +27,8 @@ struct journal {
     uint8_t name[NAME_BYTES];
 };
 
-enum status journal_parse(struct span bytes, struct journal_record *record, size_t *took)
+enum status journal_parse(struct span bytes, struct journal_record *record,
+                          size_t *took)
 {
     if (bytes.size == 0)
         return ST_EMPTY;
@@ -65,15 +66,17 @@ static enum status read_at(int fd, uint8_t *data, size_t size, uint64_t at, size
 
 static enum status check_head(struct journal *j, const struct journal_record *record)
 {
-    if (record->kind != JOURNAL_HEAD || record->body.size != sizeof magic + NAME_BYTES ||
+    if (record->kind != JOURNAL_HEAD ||
+        record->body.size != sizeof magic + NAME_BYTES ||
         memcmp(record->body.data, magic, sizeof magic) != 0)
         return ST_VERSION;
     memcpy(j->name, record->body.data + sizeof magic, NAME_BYTES);
     return ST_OK;
 }
 
-// Shows every whole record; j->size becomes the place of the first bad one. A bad record
-// that says it ends before the file does was not torn by a crash: something broke it.
+// Shows every whole record; j->size becomes the place of the first bad one. A bad
+// record that says it ends before the file does was not torn by a crash: something
+// broke it.
 static enum status replay(struct journal *j, uint64_t file_bytes, journal_visit *visit,
                           void *self, struct journal_report *report)
 {
@@ -228,8 +231,8 @@ enum status journal_append(struct journal *j, enum journal_kind kind, struct spa
     if (st == ST_OK && fdatasync(j->fd) != 0)
         st = ST_IO;
     if (st != ST_OK) {
-        // After a failed fsync the kernel may have dropped the pages: only a file that is
-        // shorter again, durably, is known.
+        // After a failed fsync the kernel may have dropped the pages: only a file that
+        // is shorter again, durably, is known.
         j->is_broken = ftruncate(j->fd, (off_t)j->size) != 0 || fsync(j->fd) != 0;
         return st;
     }

@@ -42,13 +42,13 @@ typedef enum status journal_visit(void *self, const struct journal_record *recor
 
 struct journal;
 
-// Opens or makes the file and shows each record to `visit` in order; a failure of it ends
-// the opening. A torn last record, which was never promised to anybody, is cut off. Only
-// one process may have it open.
+// Opens or makes the file and shows each record to `visit` in order; a failure of it
+// ends the opening. A torn last record, which was never promised to anybody, is cut
+// off. Only one process may have it open.
 //
 // The file: per record le32 size of kind and body, le32 CRC-32C of both, u8 kind, body.
-// Errors: ST_IO, ST_NOMEM, ST_CONFLICT (another process has it), ST_VERSION (not a journal
-// that this program knows), or what visit says.
+// Errors: ST_IO, ST_NOMEM, ST_CONFLICT (another process has it), ST_VERSION (not a
+// journal that this program knows), or what visit says.
 MUST_USE enum status journal_open(const char *path, journal_visit *visit, void *self,
                                   struct journal_report *report, struct journal **out);
 
@@ -60,23 +60,23 @@ const uint8_t *journal_name(const struct journal *j);
 
 uint64_t journal_bytes(const struct journal *j);
 
-// Durable when it returns ST_OK; then *at (may be NULL) is its place. On a failure the file
-// is as it was, or the journal refuses everything from then on.
-// Errors: ST_RANGE (body too long), ST_FULL (JOURNAL_BYTES_MAX, or the disk), ST_IO.
+// Durable when it returns ST_OK; then *at (may be NULL) is its place. On a failure the
+// file is as it was, or the journal refuses everything from then on. Errors: ST_RANGE
+// (body too long), ST_FULL (JOURNAL_BYTES_MAX, or the disk), ST_IO.
 MUST_USE enum status journal_append(struct journal *j, enum journal_kind kind,
                                     struct span body, uint64_t *at);
 
 // Appends the body of the record at `at` to `out`. ST_IO, ST_CORRUPT, or out's failure.
 MUST_USE enum status journal_read(struct journal *j, uint64_t at, struct buf *out);
 
-// Writes a new file beside it with what `fill` appends (by journal_append on the journal it
-// is given), then puts it in the place of the old one: a crash leaves old or new. Places
-// change. Errors as for append; the old one stays then.
+// Writes a new file beside it with what `fill` appends (by journal_append on the
+// journal it is given), then puts it in the place of the old one: a crash leaves old or
+// new. Places change. Errors as for append; the old one stays then.
 typedef enum status journal_fill(void *self, struct journal *fresh);
 MUST_USE enum status journal_rewrite(struct journal *j, journal_fill *fill, void *self);
 
-// Reads records from bytes, for the fuzzer and for journal_open: ST_OK with the record and
-// the bytes it took, ST_EMPTY at the end, ST_CORRUPT otherwise.
+// Reads records from bytes, for the fuzzer and for journal_open: ST_OK with the record
+// and the bytes it took, ST_EMPTY at the end, ST_CORRUPT otherwise.
 MUST_USE enum status journal_parse(struct span bytes, struct journal_record *record,
                                    size_t *took);
 

@@ -105,7 +105,8 @@ static enum status digest_file(int folder, const char *path, uint8_t out[32])
     return st;
 }
 
-static enum status verify_files(int folder, struct span rest, char *why, size_t why_size)
+static enum status verify_files(int folder, struct span rest, char *why,
+                                size_t why_size)
 {
     for (uint32_t n = 0;; n++) {
         struct manifest_line line;
@@ -120,7 +121,8 @@ static enum status verify_files(int folder, struct span rest, char *why, size_t 
         st = digest_file(folder, line.path, found);
         if (st != ST_OK || memcmp(found, line.digest, sizeof found) != 0) {
             (void)snprintf(why, why_size, "%.100s %s", line.path,
-                           st == ST_OK ? "differs from the MANIFEST" : "cannot be read");
+                           st == ST_OK ? "differs from the MANIFEST"
+                                       : "cannot be read");
             return ST_CORRUPT;
         }
     }

@@ -24,16 +24,16 @@ struct manifest_line {
 // Returns the descriptor or -1 with errno.
 int manifest_open_beneath(int root, const char *path, int flags);
 
-// Takes the next line off `rest`. ST_EMPTY at the end, ST_CORRUPT for anything else than a
-// line as above; a path may not begin with '/', nor have "..".
+// Takes the next line off `rest`. ST_EMPTY at the end, ST_CORRUPT for anything else
+// than a line as above; a path may not begin with '/', nor have "..".
 MUST_USE enum status manifest_next(struct span *rest, struct manifest_line *out);
 
 // SHA-256 of the bytes of the folder's MANIFEST: the identity of the artifact.
 // ST_NOTFOUND (no such file), ST_CORRUPT, ST_FULL, ST_IO.
 MUST_USE enum status manifest_digest(int folder, uint8_t out[32]);
 
-// The same, and reads every listed file to see that it is what the list says: ST_CORRUPT
-// otherwise, and `why` names the file.
+// The same, and reads every listed file to see that it is what the list says:
+// ST_CORRUPT otherwise, and `why` names the file.
 MUST_USE enum status manifest_verify(int folder, uint8_t out[32], char *why,
                                      size_t why_size);
 

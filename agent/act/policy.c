@@ -11,10 +11,11 @@
 
 static const struct conf_row rows[] = {
     {"actions", VALUE_LIST, offsetof(struct policy, actions), "",
-     "what orders may do here; rollback and probe when nothing is said", NULL, NULL, false},
+     "what orders may do here; rollback and probe when nothing is said", NULL, NULL,
+     false},
     {"models", VALUE_LIST, offsetof(struct policy, models), "",
-     "globs of models that orders may touch; all of the grant's when nothing is said", NULL,
-     NULL, false},
+     "globs of models that orders may touch; all of the grant's when nothing is said",
+     NULL, NULL, false},
     {"never_to", VALUE_LIST, offsetof(struct policy, never_to), "",
      "globs of MODEL@VERSION that are never switched to", NULL, NULL, false},
     {"max_per_hour", VALUE_NUMBER, offsetof(struct policy, max_per_hour), "4",
@@ -28,7 +29,8 @@ static const struct conf_row rows[] = {
 };
 const struct conf_table policy_table = {
     .name = "local_policy",
-    .help = "What the owner of this host allows; the stricter of this and the grant wins.",
+    .help =
+        "What the owner of this host allows; the stricter of this and the grant wins.",
     .size = sizeof(struct policy),
     .row = rows,
     .rows = sizeof rows / sizeof rows[0],
@@ -57,7 +59,8 @@ bool policy_allows_model(const struct policy *p, struct span model)
     return p->models.count == 0 || matches(&p->models, model);
 }
 
-bool policy_allows_target(const struct policy *p, struct span model, struct span version)
+bool policy_allows_target(const struct policy *p, struct span model,
+                          struct span version)
 {
     char both[2 * 128 + 2];
     int n = snprintf(both, sizeof both, "%.*s@%.*s", (int)model.size,

@@ -24,7 +24,8 @@ extern const struct conf_table policy_table;
 
 bool policy_allows_action(const struct policy *p, struct span action);
 bool policy_allows_model(const struct policy *p, struct span model);
-bool policy_allows_target(const struct policy *p, struct span model, struct span version);
+bool policy_allows_target(const struct policy *p, struct span model,
+                          struct span version);
 
 // Is there a veto file? '/' in the model's name is "__" in the file's. A folder that
 // cannot be looked into counts as a veto; one that does not exist does not.

@@ -1,4 +1,5 @@
-// Receipts: the outcome of an order in the agent's own hand, each bound to the one before.
+// Receipts: the outcome of an order in the agent's own hand, each bound to the one
+// before.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/act/desk.h"
@@ -39,8 +40,8 @@ static enum status sign(struct act *a, struct span body, struct buf *sigs)
     return message_encode_list(&signature_message, &sig, 1, sigs, NULL);
 }
 
-// The entry and the new end of the chain are one group: after a crash both are there, or
-// neither is and the receipt is made anew.
+// The entry and the new end of the chain are one group: after a crash both are there,
+// or neither is and the receipt is made anew.
 static enum status spool(struct act *a, struct span body, struct span sigs,
                          uint64_t number)
 {
@@ -63,9 +64,9 @@ static enum status spool(struct act *a, struct span body, struct span sigs,
     return ST_OK;
 }
 
-enum status receipt_issue(struct act *a, const uint8_t order[16], const uint8_t sess[16],
-                          struct token token, struct span model, uint64_t number,
-                          const struct outcome *o)
+enum status receipt_issue(struct act *a, const uint8_t order[16],
+                          const uint8_t sess[16], struct token token, struct span model,
+                          uint64_t number, const struct outcome *o)
 {
     uint8_t tail[JOB_TAIL_MAX];
     struct receipt r = {
@@ -105,8 +106,9 @@ enum status receipt_issue(struct act *a, const uint8_t order[16], const uint8_t 
         desk_fault(a, ACT_FAULT_AFTER_RECEIPT);
     } else {
         a->stats.unspooled++;
-        log_line(LOG_WARN, "a receipt was not spooled", "model=%.*s state=%s field=%s: %s",
-                 (int)model.size, (const char *)model.data, receipt_state_name(o->state),
+        log_line(LOG_WARN, "a receipt was not spooled",
+                 "model=%.*s state=%s field=%s: %s", (int)model.size,
+                 (const char *)model.data, receipt_state_name(o->state),
                  fault ? fault : "", status_text(st));
     }
     return st;

@@ -14,8 +14,8 @@
 
 #include "common/base/clock.h"
 
-// Address space is not bounded by an rlimit here: interpreters reserve far more than they
-// use. The unit's MemoryMax is the bound.
+// Address space is not bounded by an rlimit here: interpreters reserve far more than
+// they use. The unit's MemoryMax is the bound.
 static const struct limit_row {
     int resource;
     rlim_t value;

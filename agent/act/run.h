@@ -28,9 +28,9 @@ struct run_result {
 };
 
 // Runs it and waits for its end, at most timeout_ms + RUN_GRACE_MS + 1 s. Its working
-// directory is /, its input is empty, and it has only the descriptors 0, 1 and 2. The first
-// RUN_OUTPUT_MAX bytes of its output are appended to `kept`; the rest is read and thrown
-// away, so that it is never blocked. Whatever it started is killed when it ends.
+// directory is /, its input is empty, and it has only the descriptors 0, 1 and 2. The
+// first RUN_OUTPUT_MAX bytes of its output are appended to `kept`; the rest is read and
+// thrown away, so that it is never blocked. Whatever it started is killed when it ends.
 //
 // Only for a process of one thread that has no other children: it becomes the reaper of
 // all that the program leaves behind.

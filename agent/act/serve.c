@@ -32,8 +32,8 @@ static void (*const verbs[])(const struct executor *, const struct job_ask *,
     [EXECUTOR_EXEC] = exec_serve,
 };
 
-// The file is read here, by the process that acts on it, and must still be the one whose
-// digest the order names.
+// The file is read here, by the process that acts on it, and must still be the one
+// whose digest the order names.
 static void carry_out(const struct job_ask *ask, struct job_answer *a)
 {
     char path[PATH_MAX];

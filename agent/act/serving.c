@@ -21,8 +21,8 @@ struct serving *serving_find(struct act *a, struct span model)
     return NULL;
 }
 
-enum status serving_fill(struct act *a, const struct act_settings *settings, char *error,
-                         size_t error_size)
+enum status serving_fill(struct act *a, const struct act_settings *settings,
+                         char *error, size_t error_size)
 {
     static struct serving fresh[ACT_MODELS_MAX];
     uint32_t count = 0;
@@ -78,7 +78,8 @@ void serving_found(struct act *a, struct serving *s, const char *version,
                    const uint8_t digest[32], const char *cause, const uint8_t *order,
                    struct instant now)
 {
-    bool is_news = strcmp(s->version, version) != 0 || memcmp(s->digest, digest, 32) != 0;
+    bool is_news =
+        strcmp(s->version, version) != 0 || memcmp(s->digest, digest, 32) != 0;
     if (!is_news && !order)
         return;
     log_line(LOG_INFO, "serving", "model=%s version=%s before=%s cause=%s", s->model,
@@ -113,7 +114,8 @@ void serving_turn(struct act *a, struct instant now)
         struct serving *s = &a->serving[i];
         if (now.mono_ns < s->next_ns || is_worked_on(a, s))
             continue;
-        const struct executor *e = executors_find(&a->executors, span_text(s->executor));
+        const struct executor *e =
+            executors_find(&a->executors, span_text(s->executor));
         if (!e)
             continue;
         bool is_link = e->kind == EXECUTOR_SYMLINK;

@@ -115,8 +115,8 @@ static bool check_target(const struct executor *e, int root, const struct job_as
     return st == ST_OK;
 }
 
-// Puts the new link over the old one in one step and looks at what came out of its place:
-// a link that somebody else moved in the meantime is put back.
+// Puts the new link over the old one in one step and looks at what came out of its
+// place: a link that somebody else moved in the meantime is put back.
 static bool exchange(const struct executor *e, int root, const char *fresh,
                      const struct job_ask *ask, struct job_answer *a)
 {
@@ -152,9 +152,9 @@ static bool switch_link(const struct executor *e, int root, const struct job_ask
         (void)snprintf(fresh + 7 + 2 * i, 3, "%02x", ask->order[i]);
     char target[PATH_MAX];
     bool is_flat = strcmp(e->symlink.versions, ".") == 0;
-    int n = snprintf(target, sizeof target, "%s%s%.*s",
-                     is_flat ? "" : e->symlink.versions, is_flat ? "" : "/",
-                     (int)ask->to.size, (const char *)ask->to.data);
+    int n =
+        snprintf(target, sizeof target, "%s%s%.*s", is_flat ? "" : e->symlink.versions,
+                 is_flat ? "" : "/", (int)ask->to.size, (const char *)ask->to.data);
     if (n >= (int)sizeof target) {
         errno = ENAMETOOLONG;
         fail(a, JOB_FAILED, "target");
@@ -196,8 +196,8 @@ static bool read_pid(const struct executor *e, int root, pid_t *out)
     return true;
 }
 
-// The file is read again once the process is held: so the signal never goes to a stranger
-// that got the number in between.
+// The file is read again once the process is held: so the signal never goes to a
+// stranger that got the number in between.
 static bool signal_server(const struct executor *e, int root, struct job_answer *a)
 {
     pid_t pid, again;
@@ -260,7 +260,8 @@ void symlink_serve(const struct executor *e, const struct job_ask *ask,
         fail(a, JOB_FAILED, e->symlink.root);
         return;
     }
-    if (flock(root, ask->verb == JOB_PROBE ? LOCK_SH | LOCK_NB : LOCK_EX | LOCK_NB) != 0)
+    if (flock(root, ask->verb == JOB_PROBE ? LOCK_SH | LOCK_NB : LOCK_EX | LOCK_NB) !=
+        0)
         fail(a, JOB_LATER, "another switch holds the folder");
     else if (!probe_now(e, root, a))
         ;

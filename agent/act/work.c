@@ -138,7 +138,8 @@ static void go(struct act *a, struct work *w, enum work_phase phase, enum job_ve
         put_end(w, RECEIPT_REFUSED, "E_EXECUTOR", "the executor is gone");
     else if (start(a, w, e, verb, now) == ST_OK)
         w->phase = phase;
-    else if (phase == WORK_PROBE || (phase == WORK_APPLY && w->deed->stage != DEED_BEGUN))
+    else if (phase == WORK_PROBE ||
+             (phase == WORK_APPLY && w->deed->stage != DEED_BEGUN))
         put_end(w, RECEIPT_FAILED, "E_EXECUTOR", "no child could be started");
     else
         put_end(w, RECEIPT_UNCERTAIN, "E_EXECUTOR", "no child could be started");
@@ -197,7 +198,8 @@ static void recover(struct act *a, struct work *w, const struct job_answer *answ
     else if (is_fresh && e && e->is_idempotent)
         apply(a, w, now);
     else
-        put_end(w, RECEIPT_FAILED, "INTERRUPTED", "it was not switched before the crash");
+        put_end(w, RECEIPT_FAILED, "INTERRUPTED",
+                "it was not switched before the crash");
 }
 
 static bool is_other_artifact(const struct order *o, const struct job_answer *answer)
@@ -355,8 +357,10 @@ static bool is_busy(const struct act *a, const char *model)
 static void take_up_waiting(struct act *a, struct instant now)
 {
     const struct deed_model *m;
-    for (size_t at = 0; deeds_waiting(a->deeds) > 0 && (m = deeds_each_model(a->deeds, &at));) {
-        struct deed *deed = is_busy(a, m->name) ? NULL : deeds_next(a->deeds, span_text(m->name));
+    for (size_t at = 0;
+         deeds_waiting(a->deeds) > 0 && (m = deeds_each_model(a->deeds, &at));) {
+        struct deed *deed =
+            is_busy(a, m->name) ? NULL : deeds_next(a->deeds, span_text(m->name));
         if (deed)
             take_up(a, deed, now);
     }

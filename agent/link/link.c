@@ -10,13 +10,14 @@
 #include "common/base/mem.h"
 #include "proto/codec.h"
 
-#define BACKOFF_MOST_NS (300 * NS_PER_S)
-#define GREETING_NS (10 * NS_PER_S)   // a welcome must come within this
-#define ACK_NS (60 * NS_PER_S)        // and an acknowledgement within that
-#define SKEW_MS 5000                  // clocks further apart are reported
+#define RECONNECT_MIN_NS (NS_PER_S / 2) // for a connection that was lost, not refused
+#define RECONNECT_MAX_NS (30 * NS_PER_S)
+#define GREETING_NS (10 * NS_PER_S) // a welcome must come within this
+#define ACK_NS (60 * NS_PER_S)      // and an acknowledgement within that
+#define SKEW_MS 5000                // clocks further apart are reported
 #define MESSAGES_A_TURN 64
 #define BODY_MAX (256u * 1024u)
-#define REPORT_NS (60 * NS_PER_S)     // the same trouble is logged once in this
+#define REPORT_NS (60 * NS_PER_S) // the same trouble is logged once in this
 
 struct flight {
     struct link_place place;
@@ -45,8 +46,8 @@ struct link {
     uint64_t wall_ns, mono_ns, boot_ns;
 };
 
-enum status link_open(const struct link_settings *settings, const struct link_hooks *hooks,
-                      struct link **out)
+enum status link_open(const struct link_settings *settings,
+                      const struct link_hooks *hooks, struct link **out)
 {
     if (settings->endpoints == 0 || settings->endpoints > LINK_ENDPOINTS_MAX)
         return ST_RANGE;
@@ -63,8 +64,10 @@ enum status link_open(const struct link_settings *settings, const struct link_ho
         return ST_NOMEM;
     }
     pool_init(&l->pool, l->memory, MESSAGE_POOL_BYTES);
-    if (l->settings.backoff_floor_ns == 0)
-        l->settings.backoff_floor_ns = NS_PER_S;
+    if (l->settings.backoff_min_ns == 0)
+        l->settings.backoff_min_ns = NS_PER_S;
+    if (l->settings.backoff_max_ns == 0)
+        l->settings.backoff_max_ns = 300 * NS_PER_S;
     if (l->settings.beat_ns == 0)
         l->settings.beat_ns = 10 * NS_PER_S;
     l->stats.endpoint = l->settings.endpoint[0];
@@ -83,6 +86,11 @@ void link_close(struct link *l)
     mem_free(l->memory);
     mem_wipe(l->settings.secret_key, sizeof l->settings.secret_key);
     mem_free(l);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static uint64_t random_below(uint64_t n)
@@ -115,18 +123,18 @@ static void lose_session(struct link *l)
     l->stats.in_flight = 0;
 }
 
-// Gives the socket up for a while. Half of the delay is chance, so that a fleet does not
-// come back in step.
+// Gives the socket up for a while. Half of the delay is chance, so that a fleet does
+// not come back in step.
 static void back_off(struct link *l)
 {
     lose_session(l);
     wire_close(l->wire);
     l->wire = NULL;
-    uint64_t delay = l->settings.backoff_floor_ns;
-    for (uint32_t i = 0; i < l->failures && delay < BACKOFF_MOST_NS; i++)
+    uint64_t delay = l->settings.backoff_min_ns;
+    for (uint32_t i = 0; i < l->failures && delay < l->settings.backoff_max_ns; i++)
         delay *= 2;
-    if (delay > BACKOFF_MOST_NS)
-        delay = BACKOFF_MOST_NS;
+    if (delay > l->settings.backoff_max_ns)
+        delay = l->settings.backoff_max_ns;
     l->failures++;
     l->until_ns = l->mono_ns + delay / 2 + random_below(delay);
     l->endpoint = (l->endpoint + 1) % l->settings.endpoints;
@@ -137,7 +145,10 @@ static void connect(struct link *l)
 {
     struct wire_settings s = {
         .endpoint = l->settings.endpoint[l->endpoint],
-        .reconnect_max_ms = l->settings.reconnect_max_ms,
+        .reconnect_min_ms =
+            least(l->settings.backoff_min_ns, RECONNECT_MIN_NS) / NS_PER_MS,
+        .reconnect_max_ms =
+            least(l->settings.backoff_max_ns, RECONNECT_MAX_NS) / NS_PER_MS,
     };
     memcpy(s.server_key, l->settings.server_key, 32);
     memcpy(s.public_key, l->settings.public_key, 32);
@@ -217,8 +228,9 @@ static void watch(struct link *l)
         case WIRE_BROKEN:
             l->stats.breaks++;
             if (may_report(l))
-                log_line(LOG_ERROR, "the handshake failed: server key mismatch, or no "
-                                    "controller at that address",
+                log_line(LOG_ERROR,
+                         "the handshake failed: server key mismatch, or no "
+                         "controller at that address",
                          "endpoint=%s", l->stats.endpoint);
             back_off(l);
             break;
@@ -250,7 +262,8 @@ static void take_welcome(struct link *l, struct span body)
     if (l->stats.offset_ms > SKEW_MS || l->stats.offset_ms < -SKEW_MS)
         log_line(LOG_WARN, "this host's clock differs from the controller's",
                  "offset_ms=%lld", (long long)l->stats.offset_ms);
-    log_line(LOG_INFO, "connected", "endpoint=%s credit=%u", l->stats.endpoint, l->credit);
+    log_line(LOG_INFO, "connected", "endpoint=%s credit=%u", l->stats.endpoint,
+             l->credit);
     enter(l, LINK_UP);
     l->next_beat_ns = l->mono_ns;
     l->hooks.online(l->hooks.self, true);

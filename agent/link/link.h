@@ -14,7 +14,7 @@
 #include "proto/messages/session.h"
 
 #define LINK_ENDPOINTS_MAX 8
-#define LINK_CREDIT_MAX 4           // unacknowledged entries at once
+#define LINK_CREDIT_MAX 4            // unacknowledged entries at once
 #define LINK_ENTRY_MAX (262144 - 64) // F8: the limit is on the encrypted frame
 
 enum link_state {
@@ -38,8 +38,8 @@ struct link_place {
     uint64_t seq;
 };
 
-// How this room speaks to the others; the introducer fills it in. Spans are lent for the
-// call.
+// How this room speaks to the others; the introducer fills it in. Spans are lent for
+// the call.
 struct link_hooks {
     void *self;
     // The spool's entry after *at, which moves on to it; zeroes to begin. ST_EMPTY.
@@ -50,8 +50,8 @@ struct link_hooks {
     // A connection with this nonce, or none (NULL).
     void (*session)(void *self, const uint8_t *sess);
     void (*welcome)(void *self, const struct welcome *w);
-    // Before the message goes out. What they point to must live until the call returns and
-    // the message is encoded.
+    // Before the message goes out. What they point to must live until the call returns
+    // and the message is encoded.
     void (*hello)(void *self, struct hello *h);
     void (*beat)(void *self, struct beat *b, uint64_t boot_ns);
     void (*order)(void *self, const struct envelope *e);
@@ -67,11 +67,11 @@ struct link_settings {
     uint8_t fleet[16];
     uint8_t agent[16];
     uint8_t boot[16];
-    const char *host;             // borrowed until close
-    uint64_t backoff_floor_ns;    // first delay after a refusal; 0: 1 s
-    uint64_t start_jitter_ns;     // the first connect waits up to this; 0: not at all
-    uint64_t beat_ns;             // 0: 10 s
-    uint64_t reconnect_max_ms;    // 0: 30 s
+    const char *host;         // borrowed until close
+    uint64_t backoff_min_ns;  // first delay after a refusal; 0: 1 s
+    uint64_t backoff_max_ns;  // and the longest; 0: 5 min
+    uint64_t start_jitter_ns; // the first connect waits up to this; 0: not at all
+    uint64_t beat_ns;         // 0: 10 s
 };
 
 struct link;
@@ -81,13 +81,13 @@ MUST_USE enum status link_open(const struct link_settings *settings,
                                const struct link_hooks *hooks, struct link **out);
 void link_close(struct link *l);
 
-// The instants are wall, monotonic and boot time of this turn. *next_ns (mono) is when it
-// wants to be called at the latest; it does a bounded share of work each time.
+// The instants are wall, monotonic and boot time of this turn. *next_ns (mono) is when
+// it wants to be called at the latest; it does a bounded share of work each time.
 void link_turn(struct link *l, uint64_t wall_ns, uint64_t mono_ns, uint64_t boot_ns,
                uint64_t *next_ns);
 
-// Sleeps until the connection or one of `fds` (at most 128, for reading) has something, or
-// the time is over.
+// Sleeps until the connection or one of `fds` (at most 128, for reading) has something,
+// or the time is over.
 void link_wait(struct link *l, const int *fd, uint32_t fds, int timeout_ms);
 
 struct link_stats {
@@ -104,8 +104,8 @@ struct link_stats {
     uint64_t strange;   // messages of unknown types
     uint64_t beats;
     uint32_t in_flight;
-    uint64_t since_ns;  // wall: when the state began
-    int64_t offset_ms;  // controller's clock less ours, at the last welcome
+    uint64_t since_ns; // wall: when the state began
+    int64_t offset_ms; // controller's clock less ours, at the last welcome
     const char *endpoint;
 };
 struct link_stats link_stats(const struct link *l);

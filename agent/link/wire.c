@@ -26,10 +26,10 @@ static const struct int_row {
     {ZMQ_IMMEDIATE, 1}, // nothing is queued for a peer that is not there
     {ZMQ_SNDHWM, 4},
     {ZMQ_RCVHWM, 64},
-    {ZMQ_RECONNECT_IVL, 500},
     {ZMQ_CONNECT_TIMEOUT, 5000},
     {ZMQ_HEARTBEAT_IVL, 10000},
-    {ZMQ_HEARTBEAT_TIMEOUT, 30000}, // and no TTL: that would be quadratic at the other end
+    {ZMQ_HEARTBEAT_TIMEOUT,
+     30000}, // and no TTL: that would be quadratic at the other end
     {ZMQ_TCP_KEEPALIVE, 1},
     {ZMQ_TCP_KEEPALIVE_IDLE, 60},
     {ZMQ_HANDSHAKE_IVL, 30000},
@@ -46,8 +46,10 @@ static bool configure(void *socket, const struct wire_settings *s)
         if (!set(socket, int_rows[i].option, &int_rows[i].value, sizeof(int)))
             return false;
     int64_t message_max = WIRE_MESSAGE_MAX;
-    int reconnect_max = (int)(s->reconnect_max_ms ? s->reconnect_max_ms : 30000);
-    return set(socket, ZMQ_RECONNECT_IVL_MAX, &reconnect_max, sizeof reconnect_max) &&
+    int reconnect_min = (int)s->reconnect_min_ms;
+    int reconnect_max = (int)s->reconnect_max_ms;
+    return set(socket, ZMQ_RECONNECT_IVL, &reconnect_min, sizeof reconnect_min) &&
+           set(socket, ZMQ_RECONNECT_IVL_MAX, &reconnect_max, sizeof reconnect_max) &&
            set(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) &&
            set(socket, ZMQ_CURVE_SERVERKEY, s->server_key, 32) &&
            set(socket, ZMQ_CURVE_PUBLICKEY, s->public_key, 32) &&

@@ -26,13 +26,14 @@ struct wire_settings {
     uint8_t server_key[32];
     uint8_t public_key[32];
     uint8_t secret_key[32];
-    uint64_t reconnect_max_ms;
+    uint64_t reconnect_min_ms; // > 0; between two tries of the same socket
+    uint64_t reconnect_max_ms; // > 0; the delay doubles up to this
 };
 
 struct wire;
 
-// Makes the socket and begins to connect. Borrows the settings for the call. The secret is
-// given to libzmq and wiped from here. ST_RANGE (endpoint), ST_IO, ST_NOMEM.
+// Makes the socket and begins to connect. Borrows the settings for the call. The secret
+// is given to libzmq and wiped from here. ST_RANGE (endpoint), ST_IO, ST_NOMEM.
 MUST_USE enum status wire_open(void *context, const struct wire_settings *settings,
                                struct wire **out);
 void wire_close(struct wire *w);
@@ -40,11 +41,12 @@ void wire_close(struct wire *w);
 // The next thing that the monitor saw. Never blocks.
 enum wire_event wire_watch(struct wire *w);
 
-// Sends all frames or none, without blocking. ST_AGAIN when it is full or cut off, ST_IO.
+// Sends all frames or none, without blocking. ST_AGAIN when it is full or cut off,
+// ST_IO.
 MUST_USE enum status wire_send(struct wire *w, const struct envelope *e);
 
-// The next message, lent until the next call on it. ST_EMPTY; ST_CORRUPT for one that is no
-// envelope, which is gone then.
+// The next message, lent until the next call on it. ST_EMPTY; ST_CORRUPT for one that
+// is no envelope, which is gone then.
 MUST_USE enum status wire_take(struct wire *w, struct envelope *out);
 
 // Waits until the connection, one of `fds` or the time says something. With no wire it

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/settings.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/span.h"
+
+#define AT(type, member) .offset = offsetof(type, member)
+#define MODEL(member) AT(struct model_section, member)
+#define DOOR(member) AT(struct door_section, member)
+#define LINK(member) AT(struct link_section, member)
+#define SPOOL(member) AT(struct spool_section, member)
+
+static const struct conf_row model_rows[] = {
+    {"window", VALUE_DURATION, MODEL(window_ns), "60s", "length of one summary",
+     "10s..4w", NULL, false},
+    {"lateness", VALUE_DURATION, MODEL(lateness_ns), "30s",
+     "how long a window waits for rows that come late", "0s..4w", NULL, false},
+    {"label_wait", VALUE_DURATION, MODEL(label_wait_ns), "1d",
+     "how long a prediction waits for its label", "0s..52w", NULL, false},
+    {"label_capacity", VALUE_NUMBER, MODEL(label_capacity), "65536",
+     "predictions that wait for a label at once", "64..67108864", NULL, false},
+    {"performance", VALUE_WORD, MODEL(performance), "none",
+     "what a label makes of a prediction", "none|regression|binary", NULL, false},
+    {"output", VALUE_NAME, MODEL(output), "", "the output that is the prediction", NULL,
+     NULL, false},
+    {"version", VALUE_NAME, MODEL(version), "", "of rows that name none", NULL, NULL,
+     false},
+    {"executor", VALUE_NAME, MODEL(executor), "",
+     "what switches its version: a file in executors.d", NULL, NULL, false},
+};
+static const struct conf_table model_table = {
+    .name = "model",
+    .help = "A model that is served on this host.",
+    .size = sizeof(struct model_section),
+    .row = model_rows,
+    .rows = sizeof model_rows / sizeof model_rows[0],
+    .has_title = true,
+    .title_offset = offsetof(struct model_section, name),
+};
+
+static const struct conf_row door_rows[] = {
+    {"kind", VALUE_WORD, DOOR(kind), "name", "what it is; name: as it is called",
+     "name|unix|tail", NULL, false},
+    {"path", VALUE_TEXT, DOOR(path), "",
+     "socket or file; relative to the agent's folder", NULL, NULL, false},
+    {"mode", VALUE_NUMBER, DOOR(mode), "660", "unix: mode of the socket, octal",
+     "0..777", NULL, false},
+    {"model", VALUE_NAME, DOOR(model), "", "of rows that name none", NULL, NULL, false},
+    {"format", VALUE_WORD, DOOR(format), "rows", "tail: how its lines are written",
+     "rows|jsonl|csv", NULL, false},
+    {"from_end", VALUE_FLAG, DOOR(from_end), "no",
+     "tail: the first time, skip what is there", NULL, NULL, false},
+    {"time", VALUE_TEXT, DOOR(time), "", "tail: column or JSON pointer of the time",
+     NULL, NULL, false},
+    {"id", VALUE_TEXT, DOOR(id), "", "tail: of the id", NULL, NULL, false},
+    {"version", VALUE_NAME, DOOR(version), "", "tail: version of all rows", NULL, NULL,
+     false},
+    {"version_column", VALUE_TEXT, DOOR(version_column), "",
+     "tail: column or JSON pointer of the version", NULL, NULL, false},
+    {"inputs", VALUE_LIST, DOOR(inputs), "",
+     "tail: columns of inputs, as PATH or PATH=NAME; all others when nothing is said",
+     NULL, NULL, false},
+    {"outputs", VALUE_LIST, DOOR(outputs), "", "tail: columns of outputs", NULL, NULL,
+     false},
+    {"labels", VALUE_LIST, DOOR(labels), "", "tail: columns of labels", NULL, NULL,
+     false},
+};
+static const struct conf_table door_table = {
+    .name = "door",
+    .help = "Where rows come in. Without any, a unix door at agent.sock.",
+    .size = sizeof(struct door_section),
+    .row = door_rows,
+    .rows = sizeof door_rows / sizeof door_rows[0],
+    .has_title = true,
+    .title_offset = offsetof(struct door_section, name),
+};
+
+static const struct conf_row link_rows[] = {
+    {"backoff_min", VALUE_DURATION, LINK(backoff_min_ns), "1s",
+     "first delay after the controller refused or failed", "50ms..5m", NULL, false},
+    {"backoff_max", VALUE_DURATION, LINK(backoff_max_ns), "5m", "longest delay",
+     "50ms..1h", NULL, false},
+    {"start_jitter", VALUE_DURATION, LINK(start_jitter_ns), "0s",
+     "the first connect is spread over this", "0s..10m", NULL, false},
+    {"beat", VALUE_DURATION, LINK(beat_ns), "10s", "from one sign of life to the next",
+     "1s..60s", NULL, false},
+};
+static const struct conf_table link_table = {
+    .name = "link",
+    .help = "The connection to the controller.",
+    .size = sizeof(struct link_section),
+    .row = link_rows,
+    .rows = sizeof link_rows / sizeof link_rows[0],
+};
+
+static const struct conf_row spool_rows[] = {
+    {"size", VALUE_SIZE, SPOOL(size_bytes), "64MiB", "kept on disk while cut off",
+     "1MiB..64GiB", NULL, false},
+    {"memory", VALUE_SIZE, SPOOL(memory_bytes), "4MiB",
+     "kept in memory while the disk is full", "64KiB..1GiB", NULL, false},
+    {"windows", VALUE_NUMBER, SPOOL(windows), "64",
+     "of one model, before the oldest are merged", "2..100000", NULL, false},
+};
+static const struct conf_table spool_table = {
+    .name = "spool",
+    .help = "What the controller has not confirmed yet.",
+    .size = sizeof(struct spool_section),
+    .row = spool_rows,
+    .rows = sizeof spool_rows / sizeof spool_rows[0],
+};
+
+static const struct conf_row rows[] = {
+    {"host", VALUE_NAME, AT(struct settings, host), "",
+     "name of this host; as enrolled when nothing is said", NULL, NULL, false},
+    {"executors", VALUE_TEXT, AT(struct settings, executors), "executors.d",
+     "folder of the executors' files", NULL, NULL, false},
+    {.name = "model",
+     AT(struct settings, models),
+     .table = &model_table,
+     .is_many = true},
+    {.name = "door", AT(struct settings, doors), .table = &door_table, .is_many = true},
+    {.name = "link", AT(struct settings, link), .table = &link_table},
+    {.name = "spool", AT(struct settings, spool), .table = &spool_table},
+    {.name = "local_policy", AT(struct settings, policy), .table = &policy_table},
+};
+const struct conf_table settings_table = {
+    .name = "agent.conf",
+    .help = "The Kedge agent of this host.",
+    .size = sizeof(struct settings),
+    .row = rows,
+    .rows = sizeof rows / sizeof rows[0],
+};
+
+const struct model_section *settings_model(const struct settings *s, size_t i)
+{
+    return (const struct model_section *)s->models.item + i;
+}
+
+const struct door_section *settings_door(const struct settings *s, size_t i)
+{
+    return (const struct door_section *)s->doors.item + i;
+}
+
+enum door_kind settings_door_kind(const struct door_section *d)
+{
+    if (d->kind != DOOR_BY_NAME)
+        return d->kind;
+    return strcmp(d->name, "tail") == 0 ? DOOR_TAIL : DOOR_UNIX;
+}
+
+static bool is_octal(uint64_t digits)
+{
+    for (; digits > 0; digits /= 10)
+        if (digits % 10 > 7)
+            return false;
+    return true;
+}
+
+// What a table of single options cannot say.
+static bool is_sound(const struct settings *s, struct buf *why)
+{
+    if (s->models.count > SETTINGS_MODELS_MAX || s->doors.count > SETTINGS_DOORS_MAX) {
+        buf_printf(why, "agent.conf: more than %d models or %d doors",
+                   SETTINGS_MODELS_MAX, SETTINGS_DOORS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < s->doors.count; i++) {
+        const struct door_section *d = settings_door(s, i);
+        if (d->kind == DOOR_BY_NAME && strcmp(d->name, "unix") != 0 &&
+            strcmp(d->name, "tail") != 0) {
+            buf_printf(why, "agent.conf: door %s: say kind = unix or tail", d->name);
+            return false;
+        }
+        bool is_tail = settings_door_kind(d) == DOOR_TAIL;
+        if (is_tail && (!d->path || !d->path[0] || !d->model || !d->model[0])) {
+            buf_printf(why, "agent.conf: door %s: a tail needs path and model",
+                       d->name);
+            return false;
+        }
+        if (!is_octal(d->mode)) {
+            buf_printf(why, "agent.conf: door %s: mode has octal digits, as in 660",
+                       d->name);
+            return false;
+        }
+    }
+    if (s->link.backoff_max_ns < s->link.backoff_min_ns) {
+        buf_printf(why, "agent.conf: link: backoff_max is below backoff_min");
+        return false;
+    }
+    return true;
+}
+
+enum status settings_read(const char *folder, struct settings *out, struct buf *why)
+{
+    char path[PATH_MAX];
+    ST_TRY(file_join(folder, "agent.conf", path, sizeof path));
+    enum status st = conf_read(path, &settings_table, out, why);
+    if (st == ST_NOTFOUND) {
+        buf_clear(why);
+        st = conf_parse("agent.conf", span_text(""), &settings_table, out, why);
+    }
+    if (st == ST_OK && !is_sound(out, why)) {
+        settings_free(out);
+        st = ST_RANGE;
+    }
+    return st;
+}
+
+void settings_free(struct settings *s)
+{
+    conf_free(&settings_table, s);
+}
