@@ -19,6 +19,8 @@ struct encoder {
 static int append(void *out, const char *data, size_t size)
 {
     struct buf *b = out;
+    if (size == 0)
+        return 0;
     if (size < b->capacity - b->size && size <= b->limit - b->size && !b->failed) {
         memcpy(b->data + b->size, data, size);
         b->size += size;
