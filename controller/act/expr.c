@@ -201,7 +201,7 @@ static enum status parse_term(struct parser *p, uint16_t *out)
     struct span w = peek_word(p);
     if (w.size == 0)
         return blame(p, ST_CORRUPT, "a symbol is missing here", span_text(""));
-    uint16_t symbol;
+    uint16_t symbol = 0;
     ST_TRY(find_symbol(p, w, &symbol));
     p->at += w.size;
     enum expr_type type = p->e->symbol[symbol].type;
