@@ -1,0 +1,157 @@
+// The fleet: who is there, how long silent, and what every model's state is.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "controller/log/progress.h"
+#include "controller/query/inside.h"
+
+static const char *const agent_states[] = {"pending", "active", "suspended", "revoked",
+                                           "retired"};
+
+static const char *agent_state(uint8_t state)
+{
+    return state < 5 ? agent_states[state] : "unknown";
+}
+
+static uint64_t last_heard(const struct call *c, const struct record_agent *a)
+{
+    uint64_t live = c->ask->heard ? c->ask->heard(c->ask->heard_self, a->agent) : 0;
+    return live > a->seen ? live : a->seen;
+}
+
+static bool is_silent(const struct call *c, const struct record_agent *a)
+{
+    return a->state == AGENT_ACTIVE &&
+           last_heard(c, a) + c->ask->silent_ns < c->ask->now_ns;
+}
+
+static enum status write_agent(struct call *c, struct span rest, struct span value,
+                               void *with)
+{
+    uint32_t *silent = with;
+    struct record_agent a;
+    (void)rest;
+    ST_TRY(records_read(value, &record_agent_message, c->pool, &a));
+    json_object(c->j);
+    json_key_hex(c->j, "agent", span_of(a.agent, sizeof a.agent));
+    json_key_text(c->j, "host", a.host);
+    json_key_cstr(c->j, "state", is_silent(c, &a) ? "silent" : agent_state(a.state));
+    json_key_text(c->j, "software", a.software);
+    json_key_time(c->j, "enrolled", a.created);
+    json_key_time(c->j, "heard", last_heard(c, &a));
+    json_key(c->j, "models");
+    json_array(c->j);
+    for (uint32_t i = 0; i < a.models; i++)
+        json_text(c->j, a.model[i]);
+    json_array_end(c->j);
+    json_object_end(c->j);
+    *silent += is_silent(c, &a);
+    return ST_OK;
+}
+
+static enum status write_agents(struct call *c, uint32_t *silent)
+{
+    struct shelf_key prefix = key_agents();
+    json_key(c->j, "agents");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_AGENT, &prefix, write_agent, silent));
+    json_array_end(c->j);
+    return ST_OK;
+}
+
+enum status answer_agent_list(struct call *c)
+{
+    uint32_t silent = 0;
+    return write_agents(c, &silent);
+}
+
+struct tally_of_states {
+    uint32_t need_you, fine, unknown;
+};
+
+static enum status write_model(struct call *c, struct span name, struct span value,
+                               void *with)
+{
+    struct tally_of_states *t = with;
+    (void)value;
+    uint32_t model;
+    struct progress_model progress = {0};
+    enum status st = names_model(c->s, name, &model);
+    if (st == ST_OK)
+        ST_TRY(progress_get_model(c->s, model, &progress));
+    const char *state = "no data";
+    if (st == ST_OK)
+        write_state_of_model(c, model, &state);
+    bool needs_you = strcmp(state, "warn") == 0 || strcmp(state, "page") == 0;
+    t->need_you += needs_you;
+    t->fine += strcmp(state, "ok") == 0;
+    t->unknown += strcmp(state, "no data") == 0;
+    json_object(c->j);
+    json_key_text(c->j, "model", name);
+    json_key_cstr(c->j, "state", state);
+    json_key_time(c->j, "judged_until", progress.judged_ns);
+    json_object_end(c->j);
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+static enum status write_unknown(struct call *c, struct span name, struct span value,
+                                 void *with)
+{
+    (void)value;
+    (void)with;
+    json_object(c->j);
+    json_key_text(c->j, "model", name);
+    json_key_cstr(c->j, "state", "unknown");
+    json_object_end(c->j);
+    return ST_OK;
+}
+
+enum status answer_fleet_status(struct call *c)
+{
+    uint32_t silent = 0;
+    struct tally_of_states t = {0};
+    struct shelf_key models = key_models(), unknowns = key_unknowns();
+    json_key_time(c->j, "now", c->ask->now_ns);
+    ST_TRY(write_agents(c, &silent));
+    json_key(c->j, "models");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_CATALOG, &models, write_model, &t));
+    ST_TRY(call_walk(c, SHELF_CATALOG, &unknowns, write_unknown, NULL));
+    json_array_end(c->j);
+    json_key(c->j, "summary");
+    json_object(c->j);
+    json_key_u64(c->j, "need_you", t.need_you);
+    json_key_u64(c->j, "fine", t.fine);
+    json_key_u64(c->j, "without_data", t.unknown);
+    json_key_u64(c->j, "silent_agents", silent);
+    json_object_end(c->j);
+    return ST_OK;
+}
+
+static enum status write_token(struct call *c, struct span rest, struct span value,
+                               void *with)
+{
+    (void)rest;
+    (void)with;
+    struct record_token t;
+    ST_TRY(records_read(value, &record_token_message, c->pool, &t));
+    json_object(c->j);
+    json_key_hex(c->j, "token", span_of(t.id, sizeof t.id));
+    json_key_u64(c->j, "uses_left", t.uses_left);
+    json_key_time(c->j, "expires", t.expires);
+    json_key_text(c->j, "host", t.host);
+    json_key_text(c->j, "by", t.created_by);
+    json_object_end(c->j);
+    return ST_OK;
+}
+
+enum status answer_token_list(struct call *c)
+{
+    struct shelf_key prefix = key_tokens();
+    json_key(c->j, "tokens");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_AGENT, &prefix, write_token, NULL));
+    json_array_end(c->j);
+    return ST_OK;
+}

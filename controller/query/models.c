@@ -1,0 +1,310 @@
+// Models: what is registered, what serves where, and what served then.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "common/base/text.h"
+#include "common/drift/baseline.h"
+#include "common/drift/verdict.h"
+#include "controller/log/cases.h"
+#include "controller/log/progress.h"
+#include "controller/log/serving.h"
+#include "controller/query/inside.h"
+
+static enum status read_model(struct call *c, struct span name, struct record_model *m)
+{
+    struct shelf_key key = key_model(name);
+    *m = (struct record_model){.name = name};
+    enum status st =
+        records_get(c->s, SHELF_CATALOG, &key, &record_model_message, c->pool, m);
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+// "ok", "warn", "page", or "no data"; a store that cannot be read shows no data.
+void write_state_of_model(struct call *c, uint32_t model, const char **state)
+{
+    uint8_t id[CASE_ID_BYTES];
+    bool is_open;
+    struct record_alert a;
+    struct progress_model progress;
+    *state = "no data";
+    if (cases_open_of(c->s, model, id, &is_open) != ST_OK)
+        return;
+    if (is_open) {
+        struct shelf_key key = key_alert(id);
+        if (records_get(c->s, SHELF_ALERT, &key, &record_alert_message, c->pool, &a) ==
+            ST_OK)
+            *state = tier_name(a.tier);
+        return;
+    }
+    if (progress_get_model(c->s, model, &progress) == ST_OK && progress.judged_ns)
+        *state = "ok";
+}
+
+static enum status write_model_row(struct call *c, struct span name, struct span value,
+                                   void *with)
+{
+    (void)with;
+    struct record_model m;
+    uint32_t model;
+    ST_TRY(records_read(value, &record_model_message, c->pool, &m));
+    json_object(c->j);
+    json_key_text(c->j, "model", name);
+    json_key_text(c->j, "owner", m.owner);
+    json_key_text(c->j, "champion", m.champion);
+    const char *state = "no data";
+    enum status st = names_model(c->s, name, &model);
+    if (st == ST_OK)
+        write_state_of_model(c, model, &state);
+    json_key_cstr(c->j, "state", state);
+    json_key_time(c->j, "added", m.created);
+    json_object_end(c->j);
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+enum status answer_model_list(struct call *c)
+{
+    struct shelf_key prefix = key_models();
+    json_key(c->j, "models");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_CATALOG, &prefix, write_model_row, NULL));
+    json_array_end(c->j);
+    return ST_OK;
+}
+
+static enum status write_version(struct call *c, struct span version, struct span value,
+                                 void *with)
+{
+    const uint32_t *model = with;
+    struct record_version v;
+    ST_TRY(records_read(value, &record_version_message, c->pool, &v));
+    struct shelf_key held = key_state('h', *model);
+    struct span why;
+    shelf_key_bytes(&held, version);
+    enum status st = shelf_get(c->s, SHELF_STATE, &held, &why);
+    if (st != ST_OK && st != ST_NOTFOUND)
+        return st;
+    json_object(c->j);
+    json_key_text(c->j, "version", version);
+    json_key_hex(c->j, "artifact", span_of(v.artifact, 32));
+    json_key_hex(c->j, "data", span_of(v.data, 32));
+    json_key_hex(c->j, "baseline", span_of(v.baseline, 32));
+    json_key_time(c->j, "added", v.created);
+    json_key_text(c->j, "by", v.created_by);
+    json_key_bool(c->j, "held", st == ST_OK);
+    json_object_end(c->j);
+    return ST_OK;
+}
+
+static void write_host(struct call *c, const struct serving_host *h)
+{
+    json_object(c->j);
+    json_key_cstr(c->j, "host", h->host);
+    json_key_cstr(c->j, "version", h->version);
+    json_key_cstr(c->j, "before", h->before);
+    json_key_time(c->j, "since", h->at_ns);
+    json_key_cstr(c->j, "by", h->by_order ? "order" : "deployment");
+    json_key_hex(c->j, "digest", span_of(h->digest, 32));
+    json_object_end(c->j);
+}
+
+enum status answer_model_show(struct call *c)
+{
+    struct span name;
+    uint32_t model;
+    enum status st = call_model(c, &name, &model);
+    if (st != ST_OK)
+        return st == ST_NOTFOUND ? ST_OK : st;
+    struct record_model m;
+    struct progress_model progress;
+    struct serving serving;
+    const char *state;
+    ST_TRY(read_model(c, name, &m));
+    ST_TRY(progress_get_model(c->s, model, &progress));
+    write_state_of_model(c, model, &state);
+    json_key_text(c->j, "model", name);
+    json_key_text(c->j, "owner", m.owner);
+    json_key_cstr(c->j, "state", state);
+    json_key_time(c->j, "judged_until", progress.judged_ns);
+    json_key_u64(c->j, "rows_too_late", progress.too_late);
+    struct shelf_key versions = key_versions(model);
+    json_key(c->j, "versions");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_CATALOG, &versions, write_version, &model));
+    json_array_end(c->j);
+    ST_TRY(serving_read(c->s, model, &serving));
+    json_key(c->j, "serving");
+    json_array(c->j);
+    for (uint32_t i = 0; i < serving.hosts; i++)
+        write_host(c, &serving.host[i]);
+    json_array_end(c->j);
+    serving_fini(&serving);
+    return ST_OK;
+}
+
+// One interval of the serving history: it ends where the same host's next one begins.
+struct history {
+    uint64_t at_ns; // only what served then; 0: everything
+    bool has_open;
+    uint8_t agent[16];
+    struct record_attest a;
+    char host[SERVING_NAME_MAX + 1], version[SERVING_NAME_MAX + 1], cause[32];
+};
+
+static void copy_text(char *out, size_t size, struct span text)
+{
+    size_t n = text.size < size - 1 ? text.size : size - 1;
+    if (n)
+        memcpy(out, text.data, n);
+    out[n] = '\0';
+}
+
+static void write_interval(struct call *c, const struct history *h, uint64_t until)
+{
+    if (!h->has_open)
+        return;
+    if (h->at_ns && (h->a.at > h->at_ns || (until && until <= h->at_ns)))
+        return;
+    json_object(c->j);
+    json_key_cstr(c->j, "host", h->host);
+    json_key_cstr(c->j, "version", h->version);
+    json_key_time(c->j, "from", h->a.at);
+    json_key_time(c->j, "to", until);
+    json_key_cstr(c->j, "cause", h->cause);
+    json_key_hex(c->j, "digest", span_of(h->a.digest, 32));
+    json_object_end(c->j);
+}
+
+static enum status write_served(struct call *c, struct span rest, struct span value,
+                                void *with)
+{
+    struct history *h = with;
+    struct record_attest a;
+    (void)rest;
+    ST_TRY(records_read(value, &record_attest_message, c->pool, &a));
+    bool is_same_host = h->has_open && memcmp(h->agent, a.agent, 16) == 0;
+    write_interval(c, h, is_same_host ? a.at : 0);
+    h->has_open = true;
+    h->a = a;
+    memcpy(h->agent, a.agent, 16);
+    copy_text(h->host, sizeof h->host, a.host);
+    copy_text(h->version, sizeof h->version, a.version);
+    copy_text(h->cause, sizeof h->cause, a.cause);
+    return ST_OK;
+}
+
+enum status answer_model_history(struct call *c)
+{
+    struct span name, at = call_arg(c, "at");
+    uint32_t model;
+    struct history h = {0};
+    enum status st = call_model(c, &name, &model);
+    if (st != ST_OK)
+        return st == ST_NOTFOUND ? ST_OK : st;
+    if (at.size && text_time(at, &h.at_ns) != ST_OK)
+        return call_refuse(c, CODE_USAGE,
+                           "--at: write a time like 2012-08-15T00:00:00Z");
+    struct shelf_key prefix = key_served_all(model);
+    json_key_text(c->j, "model", name);
+    json_key(c->j, "intervals");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_AGENT, &prefix, write_served, &h));
+    write_interval(c, &h, 0);
+    json_array_end(c->j);
+    return ST_OK;
+}
+
+// The key that hashes the model's categories: whoever builds a baseline needs it.
+enum status answer_model_key(struct call *c)
+{
+    struct span name = call_arg(c, "model");
+    struct record_model m;
+    if (!span_is(c->ask->role, "admin") && !span_is(c->ask->role, "approver"))
+        return call_refuse(c, CODE_DENIED,
+                           "sealing a baseline takes the role approver or admin");
+    struct shelf_key key = key_model(name);
+    enum status st =
+        records_get(c->s, SHELF_CATALOG, &key, &record_model_message, c->pool, &m);
+    if (st == ST_NOTFOUND)
+        return call_refuse(c, CODE_NOT_FOUND,
+                           "no model '%.*s' is registered: kedge model add",
+                           (int)name.size, name.size ? (const char *)name.data : "");
+    ST_TRY(st);
+    json_key_text(c->j, "model", name);
+    json_key_hex(c->j, "key", span_of(m.key, sizeof m.key));
+    return ST_OK;
+}
+
+static void write_features(struct call *c, const struct baseline *b)
+{
+    json_key(c->j, "features");
+    json_array(c->j);
+    for (uint32_t i = 0; i < baseline_features(b); i++) {
+        static const char *const roles[] = {"input", "output", "label", "signal"};
+        const struct baseline_feature *f = baseline_feature(b, i);
+        json_object(c->j);
+        json_key_cstr(c->j, "feature", f->name);
+        json_key_cstr(c->j, "role", roles[f->role & 3]);
+        json_key_cstr(c->j, "kind",
+                      f->kind == KIND_CATEGORICAL ? "categorical" : "numeric");
+        json_key_bool(c->j, "judged", f->has_scores);
+        json_object_end(c->j);
+    }
+    json_array_end(c->j);
+}
+
+static enum status read_baseline(struct call *c, struct span *name, uint32_t *model,
+                                 struct record_baseline *out)
+{
+    struct span version = call_arg(c, "version");
+    uint32_t no;
+    ST_TRY(call_model(c, name, model));
+    enum status st = names_version(c->s, *model, version, &no);
+    if (st == ST_OK) {
+        struct shelf_key key = key_baseline(*model, no);
+        st = records_get(c->s, SHELF_CATALOG, &key, &record_baseline_message, c->pool,
+                         out);
+    }
+    if (st == ST_NOTFOUND)
+        ST_TRY(call_refuse(c, CODE_NOT_FOUND,
+                           "no baseline of '%.*s@%.*s': kedge baseline create",
+                           (int)name->size, (const char *)name->data, (int)version.size,
+                           version.size ? (const char *)version.data : ""));
+    return st;
+}
+
+enum status answer_baseline_show(struct call *c)
+{
+    struct record_baseline r;
+    struct span name;
+    uint32_t model;
+    enum status st = read_baseline(c, &name, &model, &r);
+    if (st != ST_OK)
+        return st == ST_NOTFOUND ? ST_OK : st;
+    struct baseline *b;
+    ST_TRY(baseline_decode(r.sealed, &b));
+    json_key_text(c->j, "model", name);
+    json_key_text(c->j, "version", r.version);
+    json_key_hex(c->j, "baseline", span_of(r.digest, 32));
+    json_key_hex(c->j, "source_sha256", span_of(r.data, 32));
+    json_key_text(c->j, "source", r.source);
+    json_key_u64(c->j, "rows", baseline_rows(b));
+    json_key_u64(c->j, "windows", baseline_windows(b));
+    json_key_f64(c->j, "window_s", (double)baseline_window_ns(b) / 1e9);
+    json_key_time(c->j, "from", baseline_start(b));
+    json_key_time(c->j, "to", baseline_end(b));
+    json_key_time(c->j, "sealed", r.created);
+    json_key_text(c->j, "by", r.created_by);
+    write_features(c, b);
+    baseline_close(b);
+    if (!span_is(call_arg(c, "sealed"), "yes"))
+        return ST_OK;
+    // The bytes themselves: a new version's baseline is counted on the same grids.
+    struct buf text;
+    buf_init(&text, QUERY_JSON_MAX);
+    text_put_base64url(&text, r.sealed);
+    json_key_text(c->j, "sealed_bytes", buf_span(&text));
+    enum status failed = text.failed;
+    buf_fini(&text);
+    return failed;
+}

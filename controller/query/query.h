@@ -1,0 +1,48 @@
+// Query: answers what operators ask, from the store, as JSON.
+//
+// The command and the HTTP interface give the same bytes, since both get them here.
+//
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KEDGE_CONTROLLER_QUERY_QUERY_H
+#define KEDGE_CONTROLLER_QUERY_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/span.h"
+#include "common/base/status.h"
+#include "controller/log/shelf.h"
+#include "proto/codec.h"
+
+#define QUERY_JSON_MAX (64u << 20) // bytes of one answer
+
+struct query_room;
+
+// ST_NOMEM.
+MUST_USE enum status query_open(struct query_room **out);
+void query_close(struct query_room *q); // NULL is fine
+
+struct query_ask {
+    struct span verb; // "model.show"
+    const struct pair *arg;
+    uint32_t args;
+    struct span role;   // of the operator
+    uint64_t now_ns;    // wall time, for ages
+    uint64_t silent_ns; // an agent that said nothing for so long is silent
+    // The wall time at which an agent was last heard of, or 0. NULL: not known.
+    uint64_t (*heard)(void *self, const uint8_t *agent);
+    void *heard_self;
+};
+
+// Writes the answer into `out`: one JSON object, or on a code other than 0 one line for
+// people. ST_UNSUPPORTED when no query has that name (it may be a command). Reads only;
+// at most QUERY_JSON_MAX bytes.
+MUST_USE enum status query_answer(struct query_room *q, struct shelf *s,
+                                  const struct query_ask *ask, struct buf *out,
+                                  uint8_t *code);
+
+// Whether the name is a query's.
+bool query_knows(struct span verb);
+
+#endif
