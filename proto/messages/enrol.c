@@ -89,8 +89,8 @@ static const struct field enrol_claim_fields[] = {
      .max = FIELD_NAME_MAX, .note = "host name, as in hello"},
 };
 const struct message enrol_claim_message = {
-    .type = "enrolment claim",
-    .note = "The signed part of a request; PAE type kedge.enrol.v1.",
+    .type = "kedge.enrol.v1",
+    .note = "The signed part of a request, carried in it as bytes.",
     .shape = MESSAGE_MAP,
     .size = sizeof(struct enrol_claim),
     .fields = sizeof enrol_claim_fields / sizeof enrol_claim_fields[0],
