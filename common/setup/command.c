@@ -99,7 +99,7 @@ static const char *word_at(char **argv)
 static enum command_next refuse_option(const struct parsing *p, const struct rows *r,
                                        char **argv, int code)
 {
-    const char *word = argv[optind - 1];
+    const char *word = word_at(argv);
     const struct option_row *row = row_of(r, optopt);
     begin_message(p);
     if (code == ':' && row) {

@@ -24,6 +24,7 @@ struct reading {
     struct buf *why;
     struct table *seen; // options that have a value, by the address of their cfg_opt_t
     bool is_said;       // the first error is the one that counts
+    bool is_out;        // of memory
 };
 
 static struct reading reading;
@@ -152,8 +153,10 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
     enum status st = note_option(row, opt);
     if (st == ST_EXISTS)
         return refuse_value(cfg, row, "stands twice: keep one");
-    if (st != ST_OK)
-        return refuse_value(cfg, row, "does not fit: memory is out");
+    if (st != ST_OK) {
+        reading.is_said = reading.is_out = true;
+        return -1;
+    }
     if (opt->nvalues > CONF_LIST_MAX)
         return refuse_value(cfg, row, "has more than 1024 items: use fewer");
     struct buf detail;
@@ -323,9 +326,11 @@ static enum status parse(const char *text, const struct conf_table *table, void 
         return ST_NOMEM;
     cfg_set_error_function(cfg, on_error);
     int rc = cfg_parse_buf(cfg, text);
-    enum status st = rc == CFG_SUCCESS      ? fill(cfg, table, out)
-                     : rc == CFG_FILE_ERROR ? ST_NOMEM
-                                            : ST_RANGE;
+    enum status st = rc == CFG_FILE_ERROR || reading.is_out ? ST_NOMEM : ST_RANGE;
+    if (rc == CFG_SUCCESS)
+        st = fill(cfg, table, out);
+    else if (st == ST_RANGE && !reading.is_said) // an empty name, for one
+        (void)say(cfg, "this", "is no name: write name = value, or name { ... }");
     cfg_free(cfg);
     return st;
 }
