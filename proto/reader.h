@@ -55,7 +55,8 @@ MUST_USE enum status reader_i64(struct reader *r, int64_t *out);
 MUST_USE enum status reader_f64(struct reader *r, double *out);
 // Well-formed UTF-8, lent.
 MUST_USE enum status reader_text(struct reader *r, struct span *out);
-// The same without a look at its bytes, for a caller who compares or checks them anyway.
+// The same without a look at its bytes, for a caller who compares or checks them
+// anyway.
 MUST_USE enum status reader_raw_text(struct reader *r, struct span *out);
 MUST_USE enum status reader_bytes(struct reader *r, struct span *out);
 

@@ -60,8 +60,8 @@ MUST_USE enum status wire_open(const struct span *frame, uint32_t frames,
 // Boot and seq of a durable message without decoding the rest: they come first in each.
 MUST_USE enum status wire_place(struct span body, uint8_t boot[16], uint64_t *seq);
 
-// Encodes `in` and appends its joined envelope: for a spool or a log. `sigs` is empty, or
-// the signatures over exactly these bytes. ST_RANGE, ST_NOMEM, ST_FULL.
+// Encodes `in` and appends its joined envelope: for a spool or a log. `sigs` is empty,
+// or the signatures over exactly these bytes. ST_RANGE, ST_NOMEM, ST_FULL.
 MUST_USE enum status wire_join(enum wire_kind kind, const void *in, struct span sigs,
                                struct buf *out);
 

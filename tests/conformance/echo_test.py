@@ -4,14 +4,16 @@ SPDX-License-Identifier: Apache-2.0
 """
 
 import os
+import pathlib
 import random
 import subprocess
 
 import pytest
 import wire
 
-ECHO = os.environ.get("KEDGE_WIRE_ECHO")
-pytestmark = pytest.mark.skipif(not ECHO, reason="KEDGE_WIRE_ECHO names no program")
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("KEDGE_BUILD", TOP / "build-asan"))
+ECHO = BUILD / "tests" / "conformance" / "wire-echo"
 
 MESSAGES = sorted(wire.MESSAGES)
 
