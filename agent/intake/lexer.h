@@ -38,14 +38,14 @@ struct lexer {
     struct buf held; // a token that a chunk boundary cut, or a string with escapes
     uint64_t nested; // one bit a level: 1 = object, the lowest bit is the innermost
     uint32_t depth;
-    uint8_t expect;
-    uint8_t mode;
-    uint8_t escape; // digits still to come of \uXXXX, or of the backslash itself
-    uint16_t unit;  // the \u unit under way
+    uint16_t unit;  // of \uXXXX, as far as it is read
     uint16_t high;  // a high surrogate that waits for its low one
-    bool is_key;
-    bool finished; // one whole value was read
-    bool plain;    // the string under way is ASCII without escapes so far
+    uint8_t escape; // where an escape stands; 0 = in none
+    uint8_t expect; // what may come next
+    uint8_t mode;   // inside a string, a scalar or neither
+    bool is_key;    // the string under way is one
+    bool plain;     // and is ASCII so far
+    bool finished;  // one whole value was read
 };
 
 void lexer_init(struct lexer *x, token_fn *take, void *self);

@@ -27,8 +27,8 @@ void rows_close(struct rows *r);
 MUST_USE enum status rows_read(struct rows *r, struct span line, uint64_t now_ns,
                                struct observation *out);
 
-// The model that the line at fault named, or the last good one of this reader; may be
-// empty. So that a broken line is charged to whom it most likely belongs.
+// The model that the last line named, as far as it was read; may be empty. So a broken
+// line can be charged to its model. Lent until the next rows_read.
 struct span rows_blame(const struct rows *r);
 
 #endif
