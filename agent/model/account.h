@@ -42,7 +42,7 @@ MUST_USE enum status account_decode(struct cursor *from, struct account *out);
 
 struct account_page;
 
-// Opens or makes the file; a damaged one is begun anew and *fresh set. ST_IO, ST_NOMEM.
+// Opens or makes the file; what is no such page is begun anew. ST_IO, ST_NOMEM.
 MUST_USE enum status account_page_open(const char *path, struct account_page **out);
 void account_page_close(struct account_page *p);
 

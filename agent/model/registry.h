@@ -72,11 +72,18 @@ MUST_USE enum status registry_add(struct registry *r, const struct model_setting
 // Appends the key under which a model's state is kept ("model/NAME").
 void registry_state_key(struct span model, struct buf *out);
 
-// The three calls of an observation_sink.
-void registry_row(struct registry *r, const struct observation *o, uint64_t now_ns);
-void registry_drop(struct registry *r, struct span model, enum drop_reason why,
-                   uint64_t rows);
-void registry_settle(struct registry *r, uint64_t now_ns);
+// Whether the rows of a door come again after a restart. Those of a file do: their mark
+// is stored with the windows. Those of a stream do not: what a kill took of them is
+// counted as dropped by "crash".
+enum row_origin { ORIGIN_STREAM, ORIGIN_FILE, ORIGIN_COUNT };
+
+// Fills in the sink for doors of this kind; valid until registry_close.
+void registry_sink(struct registry *r, enum row_origin origin,
+                   struct observation_sink *out);
+
+// The wall clock of this turn of the loop, for all that the sinks are given until the
+// next call. Call it before the doors' turns.
+void registry_now(struct registry *r, uint64_t now_ns);
 
 // The version that this host now serves, by probe or after an order.
 MUST_USE enum status registry_serve(struct registry *r, struct span model,

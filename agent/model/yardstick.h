@@ -10,6 +10,7 @@
 #include "common/base/span.h"
 #include "common/base/status.h"
 #include "common/sketch/grid.h"
+#include "proto/messages/reference.h"
 
 #define YARDSTICK_VERSIONS_MAX 8
 
@@ -20,19 +21,21 @@ struct yardstick;
 
 // Decodes the body of kedge.reference.v1. ST_CORRUPT, ST_VERSION, ST_NOMEM.
 MUST_USE enum status yardstick_open(struct span body, struct yardstick **out);
-struct yardstick *yardstick_hold(struct yardstick *r); // NULL is fine
-void yardstick_drop(struct yardstick *r);              // the last holder frees it
+struct yardstick *yardstick_hold(struct yardstick *y); // NULL is fine
+void yardstick_drop(struct yardstick *y);              // the last holder frees it
 
-struct span yardstick_model(const struct yardstick *r);
-struct span yardstick_version(const struct yardstick *r);
-const uint8_t *yardstick_key(const struct yardstick *r); // 16 bytes, for categories
-uint64_t yardstick_window_ns(const struct yardstick *r); // 0: as configured
-uint32_t yardstick_sketch_every(const struct yardstick *r);
-struct span yardstick_body(const struct yardstick *r); // as it came, to be kept on disk
+struct span yardstick_model(const struct yardstick *y);
+struct span yardstick_version(const struct yardstick *y);
+struct span yardstick_body(const struct yardstick *y);      // as it came, to be kept
+const uint8_t *yardstick_digest(const struct yardstick *y); // 32 bytes, of the baseline
+const uint8_t *yardstick_key(const struct yardstick *y);    // 16, for categories
+uint64_t yardstick_window_ns(const struct yardstick *y);
+uint32_t yardstick_sketch_every(const struct yardstick *y); // 0: never
 
-// The grid of one feature, NULL when the baseline has none; and what kind it is.
-const struct grid *yardstick_grid(const struct yardstick *r, struct span feature,
-                                  uint8_t role, uint8_t *kind);
+// The cells of one feature, NULL when the baseline has none for it. *found (untouched
+// otherwise) is what the baseline says about it, lent as long as the yardstick is held.
+const struct grid *yardstick_grid(const struct yardstick *y, struct span feature,
+                                  uint8_t role, const struct reference_feature **found);
 
 // The baselines of one model. Its newest one also serves the versions that have none:
 // they are counted on the cells of the version before, as a deploy watch needs it.
@@ -41,8 +44,8 @@ struct yardstick_shelf {
     uint32_t n;
 };
 
-// Takes `r`. The same version's older one goes; over YARDSTICK_VERSIONS_MAX the oldest.
-void yardstick_shelf_put(struct yardstick_shelf *s, struct yardstick *r);
+// Takes `y`. The same version's older one goes; over YARDSTICK_VERSIONS_MAX the oldest.
+void yardstick_shelf_put(struct yardstick_shelf *s, struct yardstick *y);
 void yardstick_shelf_fini(struct yardstick_shelf *s);
 
 // Lends the one to count `version` by; NULL when there is none at all.
