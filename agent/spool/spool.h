@@ -12,7 +12,6 @@
 #include "common/base/span.h"
 #include "common/base/status.h"
 
-#define SPOOL_SEGMENT_BYTES (4u << 20)
 #define SPOOL_ENTRY_BYTES_MAX (256u << 10)
 #define SPOOL_STATE_BYTES_MAX (4u << 20)
 
@@ -82,13 +81,14 @@ struct spool_item {
     struct span sigs;
 };
 
-// The entry after (boot, seq) in the order of sending; zeroes to begin, which a new
-// connection does. Makes it durable and marks it as offered first. ST_EMPTY when there
-// is none; ST_IO, ST_FULL (it could not be marked; try again later), ST_NOMEM.
+// A place in the order of sending; zeroes to begin, which a new connection does.
 struct spool_cursor {
-    uint8_t boot[16];
+    uint64_t start; // which start of the agent: entries of earlier ones go first
     uint64_t seq;
 };
+
+// Lends the entry behind *at, and moves *at to it. Makes it durable and marks it as
+// offered first. ST_EMPTY when there is none; ST_IO (try again later), ST_NOMEM.
 MUST_USE enum status spool_offer(struct spool *s, struct spool_cursor *at,
                                  struct spool_item *out);
 
