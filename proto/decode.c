@@ -270,9 +270,8 @@ static uint32_t find_field(const struct message *m, struct span key, uint32_t gu
     for (uint32_t tried = 0; tried < m->fields; tried++, guess++) {
         if (guess == m->fields)
             guess = 0;
-        const char *name = m->field[guess].name;
-        if (strncmp(name, (const char *)key.data, key.size) == 0 &&
-            name[key.size] == '\0')
+        // A key may hold a zero byte, so its length is compared and not its end.
+        if (span_is(key, m->field[guess].name))
             return guess;
     }
     return m->fields;

@@ -276,6 +276,8 @@ static const struct {
      "0101"
      "a5736d616c6c01a26964c40401000000",
      ST_CORRUPT, NULL},
+    {"a key that ends in zero bytes",
+     "84a17601a5736d616c6c01a26964c40401000000a56e616d650001", ST_OK, NULL},
     {"another version", "83a17602a5736d616c6c01a26964c40401000000", ST_VERSION, "v"},
     {"a critical stranger", "84a17601a2217801a5736d616c6c01a26964c40401000000",
      ST_UNSUPPORTED, NULL},
