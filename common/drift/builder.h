@@ -67,6 +67,11 @@ struct builder_value {
 MUST_USE enum status builder_row(struct builder *b, uint64_t at_ns,
                                  const struct builder_value *value);
 
+// Counts on the grids of an older baseline wherever it has the same feature, so that
+// two versions of a model are seen on the same cells. Before builder_turn; copies what
+// it needs then, so `older` must live until it.
+void builder_reuse(struct builder *b, const struct baseline *older);
+
 // Ends pass one: draws the grids. ST_EMPTY when there were no rows.
 MUST_USE enum status builder_turn(struct builder *b);
 

@@ -85,7 +85,8 @@ struct builder {
     struct profile *loss, *bias; // signals under way
     uint64_t signal_start;
     bool signal_is_open;
-    struct drift_feature *view; // scratch: one window's features
+    struct drift_feature *view;   // scratch: one window's features
+    const struct baseline *older; // whose grids are used again; may be NULL
 };
 
 // A signal's window, in time order. ST_FULL beyond SEALED_SCALARS_MAX names.

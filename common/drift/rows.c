@@ -23,11 +23,39 @@ static enum status open_signal(struct profile **out)
     return profile_open(&options, NULL, out);
 }
 
+void builder_reuse(struct builder *b, const struct baseline *older)
+{
+    b->older = older;
+}
+
+// The grid of the older baseline's feature of that name, when it fits: a copy.
+static enum status copy_grid(const struct builder *b, const struct draft_column *c,
+                             struct grid **out)
+{
+    if (!b->older)
+        return ST_NOTFOUND;
+    int32_t i = baseline_find_feature(b->older, span_text(c->f.name), 0);
+    if (i < 0)
+        return ST_NOTFOUND;
+    const struct baseline_feature *f = baseline_feature(b->older, (uint32_t)i);
+    if (!f->grid || f->kind != c->f.kind ||
+        (f->kind == KIND_NUMERIC && grid_width(f->grid) != c->width))
+        return ST_NOTFOUND;
+    struct buf bytes;
+    buf_init(&bytes, GRID_BYTES_MAX);
+    grid_encode(f->grid, &bytes);
+    enum status st = bytes.failed ? bytes.failed : grid_decode(buf_span(&bytes), out);
+    buf_fini(&bytes);
+    return st;
+}
+
 // Draws the column's grid and opens the profile of its windows.
 static enum status turn_column(struct builder *b, struct draft_column *c)
 {
     enum drift_kind kind = (enum drift_kind)c->f.kind;
-    enum status st = draft_sample_grid(&c->sample, kind, c->width, &c->f.grid);
+    enum status st = copy_grid(b, c, &c->f.grid);
+    if (st == ST_NOTFOUND)
+        st = draft_sample_grid(&c->sample, kind, c->width, &c->f.grid);
     draft_sample_fini(&c->sample);
     if (st != ST_OK && st != ST_EMPTY) // never a value: judged by nothing
         return st;
