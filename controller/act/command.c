@@ -253,6 +253,49 @@ static enum status plan_it(const struct call *k)
     return answer_plan(k);
 }
 
+static enum status answer_policy(const struct call *k, const struct policy *p)
+{
+    struct buf b;
+    struct json j;
+    buf_init(&b, 64u << 10);
+    json_init(&j, &b);
+    json_object(&j);
+    json_key(&j, "policies");
+    json_array(&j);
+    for (uint32_t i = 0; i < policy_rules(p); i++) {
+        const struct policy_rule *r = policy_rule(p, i);
+        json_object(&j);
+        json_key_cstr(&j, "policy", r->name);
+        json_key_cstr(&j, "mode", plan_mode_name((uint8_t)r->mode));
+        json_key_cstr(&j, "when", r->when);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    const struct effect e = {.kind = EFFECT_ANSWER,
+                             .number = k->c->request,
+                             .code = CODE_OK,
+                             .bytes = buf_span(&b)};
+    enum status st = b.failed ? b.failed : effects_add(k->out, &e);
+    buf_fini(&b);
+    return st;
+}
+
+// Reads a policy that is about to be set, or only asked about. A bad one is refused
+// with file, line and reason; a good one that is to be set goes on to whoever keeps it.
+static enum status policy_verb(const struct call *k)
+{
+    struct policy *p = NULL;
+    buf_clear(&k->a->why);
+    enum status st = policy_parse("policy", k->c->blob, &p, &k->a->why);
+    if (st == ST_RANGE || st == ST_FULL)
+        return answer(k, CODE_USAGE, buf_cstr(&k->a->why));
+    ST_TRY(st);
+    st = span_is(k->c->verb, "policy.set") ? ST_UNSUPPORTED : answer_policy(k, p);
+    policy_close(p);
+    return st;
+}
+
 static const struct verb {
     const char *name;
     bool wants_plan;
@@ -261,7 +304,8 @@ static const struct verb {
     {"rollback.request", true, request}, {"rollback.approve", true, approve},
     {"rollback.reject", true, reject},   {"rollback.abort", true, abort_plan},
     {"rollback.stop", false, stop_all},  {"rollback.resume", false, resume},
-    {"rollback.plan", false, plan_it},   {"model.release", false, release},
+    {"rollback.plan", false, plan_it},   {"policy.check", false, policy_verb},
+    {"policy.set", false, policy_verb},  {"model.release", false, release},
 };
 
 enum status act_command(void *self, struct shelf *s, const struct entry_command *c,

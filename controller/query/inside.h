@@ -54,6 +54,7 @@ enum status answer_model_show(struct call *c);
 enum status answer_model_history(struct call *c);
 enum status answer_model_key(struct call *c);
 enum status answer_baseline_show(struct call *c);
+enum status answer_baseline_newest(struct call *c);
 void write_state_of_model(struct call *c, uint32_t model, const char **state);
 // alerts.c
 enum status answer_alert_list(struct call *c);

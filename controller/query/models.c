@@ -273,6 +273,37 @@ static enum status read_baseline(struct call *c, struct span *name, uint32_t *mo
     return st;
 }
 
+static enum status write_baseline(struct call *c, struct span name,
+                                  const struct record_baseline *r)
+{
+    struct baseline *b;
+    ST_TRY(baseline_decode(r->sealed, &b));
+    json_key_text(c->j, "model", name);
+    json_key_text(c->j, "version", r->version);
+    json_key_hex(c->j, "baseline", span_of(r->digest, 32));
+    json_key_hex(c->j, "source_sha256", span_of(r->data, 32));
+    json_key_text(c->j, "source", r->source);
+    json_key_u64(c->j, "rows", baseline_rows(b));
+    json_key_u64(c->j, "windows", baseline_windows(b));
+    json_key_f64(c->j, "window_s", (double)baseline_window_ns(b) / 1e9);
+    json_key_time(c->j, "from", baseline_start(b));
+    json_key_time(c->j, "to", baseline_end(b));
+    json_key_time(c->j, "sealed", r->created);
+    json_key_text(c->j, "by", r->created_by);
+    write_features(c, b);
+    baseline_close(b);
+    if (!span_is(call_arg(c, "sealed"), "yes"))
+        return ST_OK;
+    // The bytes themselves: a new version's baseline is counted on the same grids.
+    struct buf text;
+    buf_init(&text, QUERY_JSON_MAX);
+    text_put_base64url(&text, r->sealed);
+    json_key_text(c->j, "sealed_bytes", buf_span(&text));
+    enum status failed = text.failed;
+    buf_fini(&text);
+    return failed;
+}
+
 enum status answer_baseline_show(struct call *c)
 {
     struct record_baseline r;
@@ -281,30 +312,46 @@ enum status answer_baseline_show(struct call *c)
     enum status st = read_baseline(c, &name, &model, &r);
     if (st != ST_OK)
         return st == ST_NOTFOUND ? ST_OK : st;
-    struct baseline *b;
-    ST_TRY(baseline_decode(r.sealed, &b));
-    json_key_text(c->j, "model", name);
-    json_key_text(c->j, "version", r.version);
-    json_key_hex(c->j, "baseline", span_of(r.digest, 32));
-    json_key_hex(c->j, "source_sha256", span_of(r.data, 32));
-    json_key_text(c->j, "source", r.source);
-    json_key_u64(c->j, "rows", baseline_rows(b));
-    json_key_u64(c->j, "windows", baseline_windows(b));
-    json_key_f64(c->j, "window_s", (double)baseline_window_ns(b) / 1e9);
-    json_key_time(c->j, "from", baseline_start(b));
-    json_key_time(c->j, "to", baseline_end(b));
-    json_key_time(c->j, "sealed", r.created);
-    json_key_text(c->j, "by", r.created_by);
-    write_features(c, b);
-    baseline_close(b);
-    if (!span_is(call_arg(c, "sealed"), "yes"))
+    return write_baseline(c, name, &r);
+}
+
+// The newest baseline of the model's other versions.
+struct newest_baseline {
+    struct span but;
+    bool is_found;
+    uint64_t created;
+    uint32_t version_no;
+};
+
+static enum status keep_newest_baseline(struct call *c, struct span rest,
+                                        struct span value, void *with)
+{
+    struct newest_baseline *n = with;
+    struct record_baseline r;
+    ST_TRY(records_read(value, &record_baseline_message, c->pool, &r));
+    if (span_equal(r.version, n->but) || r.created < n->created || rest.size != 4)
         return ST_OK;
-    // The bytes themselves: a new version's baseline is counted on the same grids.
-    struct buf text;
-    buf_init(&text, QUERY_JSON_MAX);
-    text_put_base64url(&text, r.sealed);
-    json_key_text(c->j, "sealed_bytes", buf_span(&text));
-    enum status failed = text.failed;
-    buf_fini(&text);
-    return failed;
+    n->is_found = true;
+    n->created = r.created;
+    n->version_no = load_be32(rest.data);
+    return ST_OK;
+}
+
+enum status answer_baseline_newest(struct call *c)
+{
+    struct newest_baseline n = {.but = call_arg(c, "version")};
+    struct record_baseline r;
+    struct span name;
+    uint32_t model;
+    enum status st = call_model(c, &name, &model);
+    if (st != ST_OK)
+        return st == ST_NOTFOUND ? ST_OK : st;
+    struct shelf_key prefix = key_baselines_of(model);
+    ST_TRY(call_walk(c, SHELF_CATALOG, &prefix, keep_newest_baseline, &n));
+    if (!n.is_found)
+        return ST_OK;
+    struct shelf_key key = key_baseline(model, n.version_no);
+    ST_TRY(
+        records_get(c->s, SHELF_CATALOG, &key, &record_baseline_message, c->pool, &r));
+    return write_baseline(c, name, &r);
 }

@@ -30,6 +30,7 @@ static const struct verb {
     {"model.history", answer_model_history},
     {"model.key", answer_model_key},
     {"baseline.show", answer_baseline_show},
+    {"baseline.newest", answer_baseline_newest},
     {"alert.list", answer_alert_list},
     {"alert.show", answer_alert_show},
     {"why", answer_why},

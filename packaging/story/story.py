@@ -146,8 +146,9 @@ class Story:
         folder = os.path.join(self.models, version)
         name = "%s@%s" % (MODEL, version)
         self.controller.kedge("model", "add", MODEL, "--version", version, "--artifact",
-                              os.path.join(folder, "MANIFEST"), "--owner", "city-bikes",
-                              "--stage", "production")
+                              os.path.join(folder, "MANIFEST"), "--train",
+                              os.path.join(folder, "train.csv"), "--owner",
+                              "city-bikes")
         sealed = self.controller.kedge(
             "baseline", "create", "--model", name, "--csv",
             os.path.join(folder, "train.csv"), "--time", "ts", "--window", "1d",
@@ -367,7 +368,7 @@ class Story:
                    "%d records" % audit["leaves"])
         if self.args.no_rollback:
             self.check("nobody rolled back", all(h.serves() == "v2" for h in self.hosts)
-                       and not any(p["state"] != "observed" for p in plans))
+                       and not any(p["mode"] != "observe" for p in plans))
             self.check("the loss stays bad", during > 3 * before,
                        "%.1f against %.1f" % (during, before))
             return

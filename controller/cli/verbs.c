@@ -1,0 +1,366 @@
+// The verbs that ask the controller one question, as a table.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/file.h"
+#include "controller/cli/baseline.h"
+#include "controller/cli/cli.h"
+#include "controller/cli/model.h"
+#include "controller/cli/talk.h"
+
+#define BLOB_MAX (1u << 20)
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+// A verb that is one question: where its operands go, and how its answer looks.
+struct question {
+    const char *path;
+    const char *query;
+    const char *operand[3]; // argument of each; "model" splits NAME@VERSION,
+                            // "*" is a file that goes along
+    bool is_destructive;    // wants --yes where nobody is asked
+    struct render_view view;
+};
+
+#define LISTS(...)                                                                     \
+    .list = (const struct render_list[]){__VA_ARGS__},                                 \
+    .lists = COUNT(((const struct render_list[]){__VA_ARGS__}))
+
+static const struct question questions[] = {
+    {"fleet status",
+     "fleet.status",
+     {NULL},
+     false,
+     {"need_you=summary.need_you fine=summary.fine without_data=summary.without_data "
+      "silent_agents=summary.silent_agents",
+      LISTS({"models", "models", "model state judged_until"},
+            {"agents", "agents", "host state heard software"})}},
+    {"agent list",
+     "agent.list",
+     {NULL},
+     false,
+     {"", LISTS({"agents", NULL, "agent host state heard models"})}},
+    {"agent show",
+     "agent.list",
+     {"agent"},
+     false,
+     {"", LISTS({"agents", NULL, "agent host state heard enrolled software models"})}},
+    {"agent token",
+     "agent.token",
+     {NULL},
+     false,
+     {"token expires", .list = NULL, .lists = 0}},
+    {"agent approve", "agent.approve", {"agent"}, false, {"agent", NULL, 0}},
+    {"agent revoke", "agent.revoke", {"agent"}, true, {"agent", NULL, 0}},
+    {"agent tokens",
+     "token.list",
+     {NULL},
+     false,
+     {"", LISTS({"tokens", NULL, "token uses_left expires host by"})}},
+    {"model list",
+     "model.list",
+     {NULL},
+     false,
+     {"", LISTS({"models", NULL, "model state owner champion added"})}},
+    {"model show",
+     "model.show",
+     {"model"},
+     false,
+     {"model owner state judged_until",
+      LISTS({"versions", "versions", "version artifact baseline held added by"},
+            {"serving", "serving", "host version since by before digest"})}},
+    {"model history",
+     "model.history",
+     {"model"},
+     false,
+     {"model", LISTS({"intervals", NULL, "host version from to cause digest"})}},
+    {"model release", "model.release", {"model"}, true, {"done", NULL, 0}},
+    {"baseline show",
+     "baseline.show",
+     {"model"},
+     false,
+     {"model version baseline source source_sha256 rows windows window_s from to "
+      "sealed by",
+      LISTS({"features", "features", "feature role kind judged"})}},
+    {"alert list",
+     "alert.list",
+     {NULL},
+     false,
+     {"", LISTS({"alerts", NULL,
+                 "alert tier state model version opened closed cause=diagnosis.cause "
+                 "headline"})}},
+    {"alert show",
+     "alert.show",
+     {"alert"},
+     false,
+     {"alert tier state model version onset opened closed closed_why "
+      "cause=diagnosis.cause decision=diagnosis.decision reason=diagnosis.reason quiet "
+      "plan",
+      LISTS({"signals", "what moved", "tier since text evidence"})}},
+    {"alert ack", "alert.ack", {"alert"}, false, {"acked", NULL, 0}},
+    {"rollback plan",
+     "rollback.plan",
+     {"model"},
+     false,
+     {"plan state code why", NULL, 0}},
+    {"rollback request",
+     "rollback.request",
+     {"plan"},
+     false,
+     {"plan state code why", NULL, 0}},
+    {"rollback approve",
+     "rollback.approve",
+     {"plan"},
+     false,
+     {"plan state code why", NULL, 0}},
+    {"rollback reject",
+     "rollback.reject",
+     {"plan"},
+     false,
+     {"plan state code why", NULL, 0}},
+    {"rollback abort",
+     "rollback.abort",
+     {"plan"},
+     false,
+     {"plan state code why", NULL, 0}},
+    {"rollback stop", "rollback.stop", {NULL}, false, {"done", NULL, 0}},
+    {"rollback resume", "rollback.resume", {NULL}, false, {"done", NULL, 0}},
+    {"rollback status",
+     "rollback.status",
+     {NULL},
+     false,
+     {"",
+      LISTS({"plans", NULL, "plan model from to mode state code alert created why"})}},
+    {"why",
+     "why",
+     {NULL},
+     false,
+     {"model verdict", LISTS({"suspects", NULL,
+                              "rank version onset headline cause=diagnosis.cause "
+                              "reason=diagnosis.reason changes"})}},
+    {"audit log",
+     "audit.log",
+     {NULL},
+     false,
+     {"leaves root", LISTS({"log", NULL, "n at actor event object detail"})}},
+    {"audit verify",
+     "audit.verify",
+     {NULL},
+     false,
+     {"result leaves root trouble", NULL, 0}},
+    {"audit export", "audit.log", {NULL}, false, {"leaves root", NULL, 0}},
+    {"audit counts",
+     "audit.counts",
+     {NULL},
+     false,
+     {"observed=total.observed merged=total.merged late=total.late "
+      "dropped=total.dropped",
+      LISTS({"instances", NULL, "model version host observed merged late dropped"})}},
+    {"policy check",
+     "policy.check",
+     {"*"},
+     false,
+     {"", LISTS({"policies", NULL, "policy mode when"})}},
+    {"policy set", "policy.set", {"*"}, true, {"policy", NULL, 0}},
+    {"policy show", "policy.show", {NULL}, false, {"policy", NULL, 0}},
+    {"event record", "event.record", {"kind", "text"}, false, {"kind", NULL, 0}},
+    {"event list",
+     "event.list",
+     {NULL},
+     false,
+     {"", LISTS({"events", NULL, "at kind model version host actor text"})}},
+};
+
+static const struct question *find_question(const char *path)
+{
+    for (size_t i = 0; i < COUNT(questions); i++)
+        if (strcmp(questions[i].path, path) == 0)
+            return &questions[i];
+    return NULL;
+}
+
+// Options go along under their own names, but for those of this side.
+static void add_options(struct talk *t)
+{
+    static const char *const own[] = {"output", "config", "yes"};
+    for (size_t i = 0; i < t->line->given_count; i++) {
+        const struct command_given *g = &t->line->given[i];
+        bool is_own = false;
+        for (size_t k = 0; k < COUNT(own); k++)
+            is_own |= strcmp(g->row->name, own[k]) == 0;
+        if (is_own)
+            continue;
+        if (strcmp(g->row->name, "model") == 0)
+            talk_add_model(t, g->text);
+        else
+            talk_add(t, g->row->name, span_text(g->text[0] ? g->text : "yes"));
+    }
+}
+
+static int read_blob(const char *path, struct buf *blob)
+{
+    enum status st = file_read(path, blob);
+    if (st == ST_OK)
+        return CLI_FINE;
+    talk_complain("%s: %s", path, status_text(st));
+    return st == ST_NOTFOUND ? CLI_NOT_FOUND : CLI_USAGE;
+}
+
+static int add_operands(struct talk *t, const struct question *q, struct buf *blob)
+{
+    for (size_t i = 0; i < t->line->operands && i < COUNT(q->operand); i++) {
+        const char *name = q->operand[i], *text = command_operand(t->line, i);
+        if (!name)
+            break;
+        if (strcmp(name, "*") == 0) {
+            int code = read_blob(text, blob);
+            if (code != CLI_FINE)
+                return code;
+        } else if (strcmp(name, "model") == 0) {
+            talk_add_model(t, text);
+        } else {
+            talk_add(t, name, span_text(text));
+        }
+    }
+    return CLI_FINE;
+}
+
+static int ask(void *program, const struct command_line *line)
+{
+    (void)program;
+    const struct question *q = find_question(line->verb->path);
+    if (q->is_destructive && !command_flag(line, "yes")) {
+        talk_complain("%s changes the fleet: say --yes to mean it", q->path);
+        return CLI_USAGE;
+    }
+    struct talk t;
+    struct buf blob;
+    buf_init(&blob, BLOB_MAX);
+    int code = talk_open(&t, line);
+    if (code == CLI_FINE) {
+        add_options(&t);
+        code = add_operands(&t, q, &blob);
+    }
+    if (code == CLI_FINE)
+        code = talk_ask(&t, q->query, buf_span(&blob));
+    if (code <= CLI_UNHEALTHY && t.client)
+        code = talk_show(&t, &q->view);
+    talk_close(&t);
+    buf_fini(&blob);
+    return code;
+}
+
+static const struct option_row model_options[] = {
+    {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL}};
+static const struct option_row alert_options[] = {
+    {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL},
+    {"state", 0, VALUE_TEXT, NULL, "only open ones", "open", NULL}};
+static const struct option_row why_options[] = {
+    {"model", 0, VALUE_NAME, NULL, "the model that went wrong", NULL, NULL}};
+static const struct option_row at_options[] = {
+    {"at", 0, VALUE_TEXT, NULL, "only what served at this time", NULL, "TIME"}};
+static const struct option_row to_options[] = {
+    {"to", 0, VALUE_NAME, NULL, "the version to go back to; else the one before", NULL,
+     NULL}};
+static const struct option_row yes_options[] = {
+    {"yes", 0, VALUE_FLAG, NULL, "do it without asking", NULL, NULL}};
+static const struct option_row revoke_options[] = {
+    {"yes", 0, VALUE_FLAG, NULL, "do it without asking", NULL, NULL},
+    {"why", 0, VALUE_TEXT, NULL, "the reason, for the audit log", NULL, NULL}};
+static const struct option_row log_options[] = {
+    {"limit", 0, VALUE_NUMBER, "200", "rows, the newest ones", "1..1000000", NULL}};
+static const struct option_row token_options[] = {
+    {"expires", 0, VALUE_DURATION, "1h", "life of the token", "1s..7d", NULL},
+    {"models", 0, VALUE_LIST, NULL, "globs of models that the host may report", NULL,
+     "GLOB"},
+    {"host", 0, VALUE_NAME, NULL, "the only host that may use it", NULL, NULL},
+    {"count", 0, VALUE_NUMBER, "1", "how often it may be used", "1..1024", NULL},
+    {"require-approval", 0, VALUE_FLAG, NULL, "an admin approves each agent", NULL,
+     NULL}};
+static const struct option_row event_options[] = {
+    {"model", 0, VALUE_NAME, NULL, "the model that it is about", NULL, NULL},
+    {"host", 0, VALUE_NAME, NULL, "the host that it is about", NULL, NULL},
+    {"at", 0, VALUE_TEXT, NULL, "when; now if absent", NULL, "TIME"}};
+
+#define OPTIONS(table) .option = table, .options = COUNT(table)
+
+static const struct verb_row verbs[] = {
+    {"fleet status", "", "what needs you, what is fine, who is silent", ask, NULL, 0,
+     NULL},
+    {"agent token", "", "print a one-time line with which a host enrols", ask,
+     OPTIONS(token_options), NULL},
+    {"agent tokens", "", "tokens that were minted and are not used up", ask, NULL, 0,
+     NULL},
+    {"agent list", "", "all agents and their states", ask, NULL, 0, NULL},
+    {"agent show", "AGENT", "one agent, by host or id", ask, NULL, 0, NULL},
+    {"agent approve", "AGENT", "let a pending agent in", ask, NULL, 0, NULL},
+    {"agent revoke", "AGENT", "shut an agent out, at once", ask,
+     OPTIONS(revoke_options), NULL},
+    {"model add", "NAME", "register a model, or a version of it with its digests",
+     cli_model_add, cli_model_options, CLI_MODEL_OPTIONS, NULL},
+    {"model list", "", "all models and their states", ask, NULL, 0, NULL},
+    {"model show", "NAME", "versions, digests, and what serves where", ask, NULL, 0,
+     NULL},
+    {"model history", "NAME", "which version served on which host, attested", ask,
+     OPTIONS(at_options), NULL},
+    {"model release", "NAME@VERSION", "let a rolled-back version serve again", ask,
+     OPTIONS(yes_options), NULL},
+    {"baseline create", "", "seal the profile of a training file", cli_baseline_create,
+     cli_baseline_options, CLI_BASELINE_OPTIONS, NULL},
+    {"baseline show", "NAME@VERSION", "what a version is judged against", ask, NULL, 0,
+     NULL},
+    {"baseline verify", "NAME@VERSION FILE", "is this the file it was sealed from?",
+     cli_baseline_verify, NULL, 0, NULL},
+    {"alert list", "", "alerts, oldest first", ask, OPTIONS(alert_options), NULL},
+    {"alert show", "ALERT", "one alert with its evidence", ask, NULL, 0, NULL},
+    {"alert ack", "ALERT", "seen: it stays quiet until it clears", ask, NULL, 0, NULL},
+    {"rollback plan", "NAME", "plan a rollback of a model with an open alert", ask,
+     OPTIONS(to_options), NULL},
+    {"rollback request", "PLAN", "start a suggested plan", ask, NULL, 0, NULL},
+    {"rollback approve", "PLAN", "approve a plan that waits for it", ask, NULL, 0,
+     NULL},
+    {"rollback reject", "PLAN", "refuse a plan that waits", ask, NULL, 0, NULL},
+    {"rollback abort", "PLAN", "stop a plan where it stands", ask, NULL, 0, NULL},
+    {"rollback stop", "", "no automatic plan starts any more", ask, NULL, 0, NULL},
+    {"rollback resume", "", "automatic plans may start again", ask, NULL, 0, NULL},
+    {"rollback status", "", "plans, what they did and what they proved", ask,
+     OPTIONS(model_options), NULL},
+    {"why", "", "what caused it, and would a rollback help?", ask, OPTIONS(why_options),
+     NULL},
+    {"audit log", "", "who changed what, when, on whose word", ask,
+     OPTIONS(log_options), NULL},
+    {"audit verify", "", "recompute the whole log and its tree", ask, NULL, 0, NULL},
+    {"audit counts", "", "observed = merged + late + dropped, per host", ask, NULL, 0,
+     NULL},
+    {"audit export", "", "the log as JSON", ask, OPTIONS(log_options), NULL},
+    {"policy check", "FILE", "does this policy say what it should?", ask, NULL, 0,
+     NULL},
+    {"policy set", "FILE", "put a policy in force", ask, OPTIONS(yes_options), NULL},
+    {"policy show", "", "the policy in force", ask, NULL, 0, NULL},
+    {"event record", "KIND TEXT", "note what happened, for who asks why later", ask,
+     OPTIONS(event_options), NULL},
+    {"event list", "", "deployments, changes, notices, in order", ask,
+     OPTIONS(model_options), NULL},
+};
+
+static const struct option_row common_options[] = {
+    {"output", 'o', VALUE_TEXT, NULL, "table, json, csv or name", "table|json|csv|name",
+     "FORM"},
+    {"config", 0, VALUE_TEXT, NULL, "kedge.conf; else $KEDGE_CONFIG", NULL, "FILE"},
+};
+
+static const struct command command = {
+    .program = "kedge",
+    .purpose = "watch a fleet of models, and haul one back when it goes wrong",
+    .verb = verbs,
+    .verbs = COUNT(verbs),
+    .option = common_options,
+    .options = COUNT(common_options),
+};
+
+int cli_main(int argc, char **argv)
+{
+    return command_main(&command, NULL, argc, argv);
+}
