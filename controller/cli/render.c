@@ -230,7 +230,7 @@ static void put_facts(struct buf *out, struct json_object *o, const char *facts,
             width = strlen(column[i].title);
     for (size_t i = 0; i < n; i++) {
         char title[WORD_MAX];
-        snprintf(title, sizeof title, "%s", column[i].title);
+        memcpy(title, column[i].title, sizeof title);
         for (char *p = title; *p; p++)
             *p = *p == '_' ? ' ' : *p;
         put_padded(out, title, width, false);
