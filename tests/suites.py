@@ -157,6 +157,8 @@ SHORT = {
     "conformance": (build_asan, lambda: pytest("tests/conformance"),
                     "the wire in Python against the wire in C"),
     "docs": (build_asan, lambda: pytest("tests/docs"), "links and examples of the docs"),
+    "conformance": (build_asan, lambda: pytest("tests/conformance"),
+                    "the wire against its second implementation"),
     "system": (build_asan, lambda: pytest("tests/system"), "whole programs together"),
     "crash": (build_asan, lambda: pytest("tests/crash"), "killed at random moments"),
     "threads": (build_tsan, suite_threads, "threads, under their sanitizer"),
