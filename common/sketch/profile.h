@@ -83,10 +83,10 @@ struct profile_categories {
 // A value whose text finds no memory is kept by its hash.
 void profile_update_hash(struct profile *p, const struct profile_categories *rows);
 
-// Adds `from`. Counters and cells are the same in every order of merging; moments up to
-// the last bits. A part without rows changes nothing, and an empty `into` takes the
-// kind and grid of `from`. ST_CONFLICT when kind, width or the grids differ; ST_FULL
-// beyond PROFILE_ROWS_MAX; ST_NOMEM. After a failure nothing was changed.
+// Adds `from`, whose quantile sketch is settled by that. Counters and cells are the
+// same in every order of merging, moments up to the last bits. An empty `into` takes
+// the kind and the cells of `from`. ST_CONFLICT when kind, width or the grids differ;
+// ST_FULL beyond PROFILE_ROWS_MAX; ST_NOMEM. After a failure nothing was changed.
 MUST_USE enum status profile_merge(struct profile *into, const struct profile *from);
 
 // Appends the bytes; PROFILE_PLAIN leaves the sketches out.
@@ -94,9 +94,10 @@ void profile_encode(const struct profile *p, enum profile_sketches sketches,
                     struct buf *out);
 
 // Replaces what `p` holds by exactly `bytes`: kind, width, counts and sketches. The
-// cells are then tied to a grid by its id alone. On failure `p` is empty. Without
-// sketches in the bytes it allocates nothing, with them at most 4 times their size.
-// Errors: ST_CORRUPT, ST_VERSION (written by a later Kedge), ST_NOMEM.
+// cells are then tied to a grid by its id alone; before more rows are counted on them,
+// it takes profile_set_grid. On failure `p` is empty. Without sketches in the bytes it
+// allocates nothing, with them at most 4 times their size and 4 KiB. Errors:
+// ST_CORRUPT, ST_VERSION (written by a later Kedge), ST_UNSUPPORTED, ST_NOMEM.
 MUST_USE enum status profile_decode(struct profile *p, struct span bytes);
 
 enum profile_kind profile_kind(const struct profile *p);
@@ -112,7 +113,7 @@ const struct comoments *profile_comoments(const struct profile *p);
 const uint64_t *profile_cells(const struct profile *p, uint32_t *n);
 uint64_t profile_grid_id(const struct profile *p);
 
-// The grid that was borrowed; NULL for none, and after profile_decode.
+// The grid that was borrowed; NULL for none, and when the cells came from elsewhere.
 const struct grid *profile_grid(const struct profile *p);
 
 // Whether there are valid rows and all have the same value.

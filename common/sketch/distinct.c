@@ -1,0 +1,307 @@
+// Distinct: hashing, registers and unions.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "common/sketch/distinct.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/sketch/distinct_inner.h"
+
+#define HASH_SEED                                                                      \
+    9001 // what all DataSketches share, so that their unions mean something
+
+static unsigned lg_table_for(uint32_t coupons)
+{
+    unsigned lg = 4;
+    while (((UINT32_C(3) << lg) / 4) < coupons)
+        lg++;
+    return lg;
+}
+
+static uint32_t *table_of(unsigned lg)
+{
+    return mem_zero((size_t)1 << lg, sizeof(uint32_t));
+}
+
+enum status distinct_make(unsigned lg_k, uint32_t coupons, struct distinct **out)
+{
+    struct distinct *d = MEM_NEW(struct distinct);
+    if (!d)
+        return ST_NOMEM;
+    d->lg_k = d->lg_k_opened = lg_k;
+    d->has_registers = coupons == 0;
+    d->lg_table = lg_table_for(coupons);
+    if (coupons)
+        d->table = table_of(d->lg_table);
+    else
+        d->reg = mem_zero((size_t)1 << lg_k, 1);
+    if (!d->table && !d->reg) {
+        distinct_close(d);
+        return ST_NOMEM;
+    }
+    *out = d;
+    return ST_OK;
+}
+
+enum status distinct_open(unsigned lg_k, struct distinct **out)
+{
+    if (lg_k < DISTINCT_LG_K_MIN || lg_k > DISTINCT_LG_K_MAX)
+        return ST_RANGE;
+    struct distinct *d;
+    ST_TRY(distinct_make(lg_k, coupons_max(lg_k), &d));
+    enum status st = distinct_prepare(d);
+    if (st != ST_OK) {
+        distinct_close(d);
+        return st;
+    }
+    *out = d;
+    return ST_OK;
+}
+
+void distinct_close(struct distinct *d)
+{
+    if (!d)
+        return;
+    mem_free(d->table);
+    mem_free(d->reg);
+    mem_free(d);
+}
+
+void distinct_reset(struct distinct *d)
+{
+    if (d->table)
+        memset(d->table, 0, sizeof *d->table << d->lg_table);
+    d->coupons = 0;
+    d->has_registers = d->table == NULL;
+    if (d->has_registers)
+        memset(d->reg, 0, (size_t)1 << d->lg_k_opened);
+    d->lg_k = d->lg_k_opened;
+    d->is_unordered = false;
+    d->hip = 0;
+    d->inverse[0] = (double)(UINT32_C(1) << d->lg_k);
+    d->inverse[1] = 0;
+}
+
+static bool is_prepared(const struct distinct *d)
+{
+    if (!d->reg)
+        return false;
+    return d->has_registers ||
+           (d->table && d->lg_table >= lg_table_for(coupons_max(d->lg_k)));
+}
+
+// The slot of the coupon, or the free one where it would go.
+static uint32_t *slot_of(const struct distinct *d, uint32_t coupon)
+{
+    uint32_t mask = (UINT32_C(1) << d->lg_table) - 1;
+    uint32_t at = coupon_place(coupon) * UINT32_C(0x9e3779b1) >> (32 - d->lg_table);
+    while (d->table[at] && d->table[at] != coupon)
+        at = (at + 1) & mask;
+    return &d->table[at];
+}
+
+bool distinct_put_coupon(struct distinct *d, uint32_t coupon)
+{
+    uint32_t *slot = slot_of(d, coupon);
+    if (*slot)
+        return false;
+    *slot = coupon;
+    d->coupons++;
+    return true;
+}
+
+enum status distinct_prepare(struct distinct *d)
+{
+    if (is_prepared(d))
+        return ST_OK;
+    struct distinct larger = *d;
+    larger.lg_table = lg_table_for(coupons_max(d->lg_k));
+    larger.table = d->has_registers ? NULL : table_of(larger.lg_table);
+    larger.reg = d->reg ? d->reg : mem_zero((size_t)1 << d->lg_k_opened, 1);
+    if ((!d->has_registers && !larger.table) || !larger.reg) {
+        mem_free(larger.table);
+        if (larger.reg != d->reg)
+            mem_free(larger.reg);
+        return ST_NOMEM;
+    }
+    larger.coupons = 0;
+    for (uint32_t i = 0; d->table && i < UINT32_C(1) << d->lg_table; i++)
+        if (d->table[i])
+            distinct_put_coupon(&larger, d->table[i]);
+    mem_free(d->table);
+    *d = larger;
+    return ST_OK;
+}
+
+double distinct_inverse(unsigned v)
+{
+    return ldexp(1, -(int)v);
+}
+
+static void put_register(struct distinct *d, uint32_t coupon)
+{
+    uint8_t *reg = &d->reg[coupon & ((UINT32_C(1) << d->lg_k) - 1)];
+    uint8_t old = *reg, value = coupon_value(coupon);
+    if (value <= old)
+        return;
+    *reg = value;
+    if (d->is_unordered)
+        return;
+    d->hip += (double)(UINT32_C(1) << d->lg_k) / (d->inverse[0] + d->inverse[1]);
+    d->inverse[old >= 32] -= distinct_inverse(old);
+    d->inverse[value >= 32] += distinct_inverse(value);
+}
+
+// Goes over to registers; the coupons stay in their table, of no more use.
+static void spend_coupons(struct distinct *d)
+{
+    double estimate = distinct_estimate(d);
+    d->has_registers = true;
+    d->inverse[0] = (double)(UINT32_C(1) << d->lg_k);
+    d->inverse[1] = 0;
+    memset(d->reg, 0, (size_t)1 << d->lg_k);
+    for (uint32_t i = 0; i < UINT32_C(1) << d->lg_table; i++)
+        if (d->table[i])
+            put_register(d, d->table[i]);
+    d->hip = estimate;
+}
+
+static void put(struct distinct *d, uint32_t coupon)
+{
+    if (d->has_registers) {
+        put_register(d, coupon);
+        return;
+    }
+    assert(is_prepared(d));
+    if (*slot_of(d, coupon))
+        return;
+    if (d->coupons < coupons_max(d->lg_k)) {
+        distinct_put_coupon(d, coupon);
+        return;
+    }
+    spend_coupons(d);
+    put_register(d, coupon);
+}
+
+static uint32_t coupon_of(const uint64_t hash[2])
+{
+    uint32_t zeros = hash[1] ? (uint32_t)__builtin_clzll(hash[1]) : 64;
+    uint32_t value = (zeros < REGISTER_MAX - 1 ? zeros : REGISTER_MAX - 1) + 1;
+    return value << COUPON_PLACE_BITS | (uint32_t)(hash[0] & (COUPON_PLACES - 1));
+}
+
+static uint64_t mix(uint64_t h)
+{
+    h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
+}
+
+// MurmurHash3 x64 128 of the eight little-endian bytes of `key`, without its loops.
+static void murmur_of_eight(uint64_t key, uint64_t out[2])
+{
+    uint64_t k = key * UINT64_C(0x87c37b91114253d5);
+    k = (k << 31 | k >> 33) * UINT64_C(0x4cf5ad432745937f);
+    uint64_t a = (HASH_SEED ^ k) ^ 8, b = HASH_SEED ^ 8;
+    a += b;
+    b += a;
+    a = mix(a);
+    b = mix(b);
+    out[0] = a + b;
+    out[1] = a + b + b;
+}
+
+void distinct_add_u64(struct distinct *d, uint64_t value)
+{
+    uint64_t hash[2];
+    murmur_of_eight(value, hash);
+    put(d, coupon_of(hash));
+}
+
+void distinct_add_f64(struct distinct *d, double value)
+{
+    uint64_t bits = UINT64_C(0x7ff8000000000000);
+    if (!isnan(value)) {
+        value += 0.0; // -0.0 becomes 0.0
+        memcpy(&bits, &value, sizeof bits);
+    }
+    distinct_add_u64(d, bits);
+}
+
+void distinct_add_text(struct distinct *d, struct span text)
+{
+    if (text.size == 0)
+        return;
+    uint64_t hash[2];
+    hash_murmur3(text, HASH_SEED, hash);
+    put(d, coupon_of(hash));
+}
+
+// The register of a place is that of the place's low bits in a smaller summary, so
+// folding is taking the larger of those that fall together.
+static void fold_into(uint8_t *to, unsigned lg_to, const uint8_t *from,
+                      unsigned lg_from)
+{
+    size_t n = (size_t)1 << lg_to;
+    for (size_t begin = 0; begin < (size_t)1 << lg_from; begin += n)
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[begin + i] > to[i] ? from[begin + i] : to[i];
+}
+
+static void lower_lg_k(struct distinct *d, unsigned lg_k)
+{
+    if (lg_k >= d->lg_k)
+        return;
+    size_t n = (size_t)1 << lg_k;
+    for (size_t begin = n; d->has_registers && begin < (size_t)1 << d->lg_k; begin += n)
+        fold_into(d->reg, lg_k, d->reg + begin, lg_k);
+    d->lg_k = lg_k;
+}
+
+static void merge_coupons(struct distinct *into, const struct distinct *from)
+{
+    for (uint32_t i = 0; i < UINT32_C(1) << from->lg_table; i++)
+        if (from->table[i])
+            put(into, from->table[i]);
+}
+
+static void merge_registers(struct distinct *into, const struct distinct *from)
+{
+    lower_lg_k(into, from->lg_k);
+    if (!into->has_registers)
+        spend_coupons(into);
+    fold_into(into->reg, into->lg_k, from->reg, from->lg_k);
+}
+
+enum status distinct_merge(struct distinct *into, const struct distinct *from)
+{
+    assert(into != from);
+    if (distinct_is_empty(from))
+        return ST_OK;
+    ST_TRY(distinct_prepare(into));
+    if (from->has_registers)
+        merge_registers(into, from);
+    else
+        merge_coupons(into, from);
+    into->is_unordered = into->has_registers;
+    return ST_OK;
+}
+
+bool distinct_is_empty(const struct distinct *d)
+{
+    if (!d->has_registers)
+        return d->coupons == 0;
+    for (size_t i = 0; i < (size_t)1 << d->lg_k; i++)
+        if (d->reg[i])
+            return false;
+    return true;
+}
+
+unsigned distinct_lg_k(const struct distinct *d)
+{
+    return d->lg_k;
+}
