@@ -158,7 +158,7 @@ static enum status finish_waves(const char *file, struct policy_rule *r,
 static enum status finish_rule(const char *file, struct policy_rule *r, struct buf *why)
 {
     ST_TRY(finish_waves(file, r, why));
-    if (r->when[0] == '\0')
+    if (!r->when)
         return ST_OK;
     struct expr_fault fault;
     enum status st =

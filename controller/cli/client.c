@@ -29,9 +29,9 @@ struct client_conf {
 
 #define AT(member) offsetof(struct client_conf, member)
 static const struct conf_row rows[] = {
-    {"endpoint", VALUE_TEXT, AT(endpoint), NULL, "the controller's operator port", NULL,
+    {"controller", VALUE_TEXT, AT(endpoint), NULL, "the controller's operator port", NULL,
      NULL, false},
-    {"server_key", VALUE_TEXT, AT(server_key), NULL, "its public key, Z85", NULL, NULL,
+    {"server-key", VALUE_TEXT, AT(server_key), NULL, "its public key, Z85", NULL, NULL,
      false},
     {"keys", VALUE_TEXT, AT(keys), "operators", "folder of the operator's key", NULL,
      NULL, false},
@@ -96,7 +96,7 @@ static enum status read_keys(struct client *c, const char *path, struct buf *why
     uint8_t server[32];
     struct key_pair own;
     if (keys_of_z85(span_text(c->conf.server_key), server) != ST_OK) {
-        buf_printf(why, "%s: server_key is no Z85 key of 40 characters", path);
+        buf_printf(why, "%s: server-key is no Z85 key of 40 characters", path);
         return ST_RANGE;
     }
     ST_TRY(key_folder(path, c->conf.keys, folder));

@@ -15,8 +15,8 @@
 #define CLIENT_WAIT_MS 10000
 
 // The client's configuration, kedge.conf:
-//   endpoint   = "tcp://127.0.0.1:7603"
-//   server_key = "<Z85 of the operator port's public key>"
+//   controller = "tcp://127.0.0.1:7603"
+//   server-key = "<Z85 of the operator port's public key>"
 //   keys       = "operators"      a folder, from the file's own folder on
 //   operator   = "admin"          keys/<operator>.key is the secret
 struct client;

@@ -116,7 +116,7 @@ class Controller(Process):
         self.folder = folder
         self.conf = os.path.join(folder, "kedge.conf")
         port = free_ports(3)
-        run(["kedge", "ctl", "init", folder, "--ports", str(port)])
+        run(["kedge", "ctl", "init", folder, "--port", str(port)])
         super().__init__("controller", [program("kedge-controller"), "run", "--dir",
                                         folder], os.path.join(folder, "..",
                                                               "controller.log"))
