@@ -188,6 +188,7 @@ static void encode_scalar(const struct baseline_scalar *s, struct buf *out)
     buf_put_u8(out, s->watch_only);
     buf_put_le_f64(out, s->scale);
     buf_put_le_f64(out, s->variance);
+    buf_put_varint(out, s->rows_min);
     buf_put_le_f64(out, s->importance);
     encode_learned(&s->learned, out);
 }
@@ -352,6 +353,7 @@ static enum status decode_scalar(struct cursor *in, struct baseline_scalar *s)
     s->watch_only = watch_only;
     ST_TRY(decode_double(in, 0, 1e300, &s->scale));
     ST_TRY(decode_double(in, 0, 1e300, &s->variance));
+    ST_TRY(cursor_varint(in, &s->rows_min));
     ST_TRY(decode_double(in, 0, 1e9, &s->importance));
     return decode_learned(in, &s->learned);
 }

@@ -25,7 +25,7 @@
 enum baseline_performance {
     PERFORMANCE_NONE,
     PERFORMANCE_REGRESSION, // loss |y - p| over sd(y), bias (p - y) over sd(y)
-    PERFORMANCE_BINARY,     // loss (p - y)^2 (Brier), bias (p - y) over sd(y)
+    PERFORMANCE_BINARY,     // loss |y - p| as it is, bias (p - y) over sd(y)
     PERFORMANCE_COUNT
 };
 
@@ -52,7 +52,8 @@ struct baseline_feature {
 // A signal of one number a window: "loss", "bias", or the label's mean.
 struct baseline_scalar {
     char name[BASELINE_NAME_MAX + 1];
-    double scale;    // the window's mean is multiplied by this before it is judged
+    double scale;      // the window's mean is multiplied by this before it is judged
+    uint64_t rows_min; // fewer rows than this wait for the next window
     double variance; // of single rows, scaled: divided by n, what n labels would wander
     uint8_t sides;   // enum learn_sides
     bool watch_only; // listed, never an alarm (labels)

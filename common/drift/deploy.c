@@ -202,33 +202,6 @@ static bool says_anything(const struct subject_window *w)
     return false;
 }
 
-enum status deploy_window(struct deploy *d, const struct drift_window *now,
-                          const struct drift_window *old)
-{
-    if (now->end <= now->start || now->features > DRIFT_FEATURES_MAX ||
-        (old && old->features > DRIFT_FEATURES_MAX))
-        return ST_RANGE;
-    if (now->flags & DRIFT_FLASH)
-        return ST_OK;
-    if (old)
-        read_window(d, old, d->old);
-    uint32_t foreign = 0;
-    court_show(d->court, now, &foreign);
-    for (uint32_t i = 0; i < d->court->subjects; i++) {
-        struct subject_window w = {.start = now->start, .end = now->end};
-        struct component_counts counts;
-        if (!court_values(d->court, i, &w, &counts))
-            continue;
-        d->subject[i].rows += w.rows;
-        if (old && says_anything(&d->old[i]))
-            add_beside(d, i, &w, &d->old[i]);
-        else
-            add_alone(d, i, &w);
-    }
-    d->windows++;
-    return ST_OK;
-}
-
 // Whether the component may be judged in that direction. Loss in both: a new version
 // may also be better.
 static bool looks(const struct subject *s, uint32_t c, uint32_t side)
@@ -270,38 +243,104 @@ static double band_of(const struct deploy *d, uint32_t i, uint32_t c)
            sqrt(spread / fmax(t->windows, 1) + spread / fmax(d->subject[i].recent, 1));
 }
 
-static void look(const struct deploy *d, uint32_t i, struct mover *out)
+// The strongest direction now; returns the evidence of those at their gates.
+static double find_mover(const struct deploy *d, uint32_t i, struct mover *out)
 {
     const struct subject *s = &d->court->subject[i];
-    double level = level_of(d, i), sum = 0;
-    bool clean = s->tests > 0, seen = false;
+    double sum = 0;
     *out = (struct mover){.evidence = -1};
     for (uint32_t c = 0; c < s->components; c++) {
         const struct trail *t = &d->subject[i].trail[c];
-        double gate = gate_of(s, c), shift = mean_shift(t), band = band_of(d, i, c);
         if (!learn_is_usable(s->profile[c]))
             continue;
-        seen = seen || t->windows > 0;
-        clean = clean && fabs(shift) + band < GROSS_GATES * gate;
         for (uint32_t side = 0; side < TRIAL_SIDES; side++) {
             double m = evidence_of(&t->side[side]);
             double effect = (side == 0 ? 1 : -1) * (double)t->smooth;
             if (!looks(s, c, side))
                 continue;
-            sum += effect >= gate ? m : 0;
-            if (m > out->evidence) {
-                out->evidence = m;
-                out->component = c;
-                out->side = side;
-                out->effect = (side == 0 ? 1 : -1) * shift;
-                out->gate = gate;
-                out->band = band;
-            }
+            sum += effect >= gate_of(s, c) ? m : 0;
+            if (m <= out->evidence)
+                continue;
+            out->evidence = m;
+            out->component = c;
+            out->side = side;
         }
     }
     uint32_t tests = s->kind == SUBJECT_SCALAR ? TRIAL_SIDES : s->tests;
-    bool hit = tests > 0 && sum / tests >= level;
-    out->moved = hit ? MOVED_HIT : clean && seen ? MOVED_CLEAN : MOVED_UNKNOWN;
+    return tests > 0 ? sum / tests : 0;
+}
+
+// Says once that the level was reached.
+static void latch(struct deploy *d, uint32_t i)
+{
+    struct mover m;
+    struct deploy_subject *s = &d->subject[i];
+    if (s->hit || find_mover(d, i, &m) < level_of(d, i))
+        return;
+    s->hit = true;
+    s->hit_component = (uint8_t)m.component;
+    s->hit_side = (uint8_t)m.side;
+    s->hit_evidence = (float)m.evidence;
+}
+
+// Nothing gross can hide from us in any component.
+static bool is_clean(const struct deploy *d, uint32_t i)
+{
+    const struct subject *s = &d->court->subject[i];
+    bool seen = false;
+    for (uint32_t c = 0; c < s->components; c++) {
+        const struct trail *t = &d->subject[i].trail[c];
+        if (!learn_is_usable(s->profile[c]))
+            continue;
+        seen = seen || t->windows > 0;
+        if (fabs(mean_shift(t)) + band_of(d, i, c) >= GROSS_GATES * gate_of(s, c))
+            return false;
+    }
+    return seen;
+}
+
+static void look(const struct deploy *d, uint32_t i, struct mover *out)
+{
+    const struct subject *s = &d->court->subject[i];
+    const struct deploy_subject *t = &d->subject[i];
+    (void)find_mover(d, i, out);
+    if (t->hit) {
+        out->component = t->hit_component;
+        out->side = t->hit_side;
+        out->evidence = (double)t->hit_evidence;
+    }
+    out->moved = t->hit ? MOVED_HIT : is_clean(d, i) ? MOVED_CLEAN : MOVED_UNKNOWN;
+    out->effect = (out->side == 0 ? 1 : -1) * mean_shift(&t->trail[out->component]);
+    out->gate = gate_of(s, out->component);
+    out->band = band_of(d, i, out->component);
+}
+
+enum status deploy_window(struct deploy *d, const struct drift_window *now,
+                          const struct drift_window *old)
+{
+    if (now->end <= now->start || now->features > DRIFT_FEATURES_MAX ||
+        (old && old->features > DRIFT_FEATURES_MAX))
+        return ST_RANGE;
+    if (now->flags & WINDOW_FLASH)
+        return ST_OK;
+    if (old)
+        read_window(d, old, d->old);
+    uint32_t foreign = 0;
+    court_show(d->court, now, &foreign);
+    for (uint32_t i = 0; i < d->court->subjects; i++) {
+        struct subject_window w = {.start = now->start, .end = now->end};
+        struct component_counts counts;
+        if (!court_values(d->court, i, &w, &counts))
+            continue;
+        d->subject[i].rows += w.rows;
+        if (old && says_anything(&d->old[i]))
+            add_beside(d, i, &w, &d->old[i]);
+        else
+            add_alone(d, i, &w);
+        latch(d, i);
+    }
+    d->windows++;
+    return ST_OK;
 }
 
 enum deploy_moved deploy_subject(const struct deploy *d, uint32_t subject,

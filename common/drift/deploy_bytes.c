@@ -36,6 +36,10 @@ void deploy_encode(const struct deploy *d, struct buf *out)
     for (uint32_t i = 0; i < d->court->subjects; i++) {
         buf_put_varint(out, d->subject[i].recent);
         buf_put_varint(out, d->subject[i].rows);
+        buf_put_u8(out, d->subject[i].hit);
+        buf_put_u8(out, d->subject[i].hit_component);
+        buf_put_u8(out, d->subject[i].hit_side);
+        put_f32(out, d->subject[i].hit_evidence);
         for (uint32_t c = 0; c < d->court->subject[i].components; c++)
             put_trail(&d->subject[i].trail[c], out);
     }
@@ -75,6 +79,19 @@ static enum status get_trail(struct cursor *in, struct trail *t)
     return get_u32(in, &t->windows);
 }
 
+static enum status get_hit(struct cursor *in, const struct subject *of,
+                           struct deploy_subject *s)
+{
+    uint8_t hit;
+    ST_TRY(cursor_u8(in, &hit));
+    ST_TRY(cursor_u8(in, &s->hit_component));
+    ST_TRY(cursor_u8(in, &s->hit_side));
+    if (hit > 1 || s->hit_component >= of->components || s->hit_side >= TRIAL_SIDES)
+        return ST_CORRUPT;
+    s->hit = hit;
+    return get_f32(in, 0, &s->hit_evidence);
+}
+
 static enum status get_deploy(struct cursor *in, struct deploy *d)
 {
     ST_TRY(get_u32(in, &d->windows));
@@ -83,6 +100,7 @@ static enum status get_deploy(struct cursor *in, struct deploy *d)
         if (d->subject[i].recent > SUBJECT_RECENT)
             return ST_CORRUPT;
         ST_TRY(cursor_varint(in, &d->subject[i].rows));
+        ST_TRY(get_hit(in, &d->court->subject[i], &d->subject[i]));
         for (uint32_t c = 0; c < d->court->subject[i].components; c++)
             ST_TRY(get_trail(in, &d->subject[i].trail[c]));
     }

@@ -94,7 +94,8 @@ MUST_USE enum status draft_scalar_add(struct builder *b, struct span name,
                                       uint64_t start, const struct moments *m);
 
 // Pass one of a column: keeps a fair sample of `seen` numbers, or counts a category (a
-// new one only while `names` is true), and draws the grid from what was kept.
+// new one only while `names` is true), and draws the grid from what was kept, even from
+// nothing.
 MUST_USE enum status draft_sample_number(struct draft_sample *s, struct random *r,
                                          double number);
 MUST_USE enum status draft_sample_category(struct draft_sample *s, uint64_t hash,

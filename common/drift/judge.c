@@ -218,12 +218,30 @@ static void pool_add(struct court_pool *p, const struct component_counts *c,
     p->missing = sum < COURT_POOL_MAX ? sum : COURT_POOL_MAX;
 }
 
+// Joins a scalar's small windows until there are rows enough to say something.
+static bool is_enough(struct step *t, struct subject_window *w)
+{
+    const struct baseline_scalar *f =
+        baseline_scalar(t->judge->baseline, t->subject->index);
+    struct subject_state *s = t->state;
+    s->carried_rows += (double)w->rows;
+    s->carried_sum += (double)w->rows * w->value[0];
+    if (s->carried_rows < (double)f->rows_min)
+        return false;
+    w->value[0] = s->carried_sum / s->carried_rows;
+    w->variance[0] = f->variance / s->carried_rows;
+    s->carried_rows = s->carried_sum = 0;
+    return true;
+}
+
 static void judge_regular(struct step *t, struct court_pool *pool)
 {
     const struct judge *j = t->judge;
     struct subject_window w = {.start = t->start, .end = t->end};
     struct component_counts counts;
     if (!court_values(j, t->index, &w, &counts))
+        return;
+    if (t->subject->kind == SUBJECT_SCALAR && !is_enough(t, &w))
         return;
     subject_add(t->subject, t->state, &w);
     t->state->gross = 0;
@@ -272,7 +290,7 @@ static void judge_subject(struct judge *j, uint32_t i, const struct drift_window
                      .start = w->start,
                      .end = w->end,
                      .out = out};
-    if (!(w->flags & DRIFT_FLASH))
+    if (!(w->flags & WINDOW_FLASH))
         judge_regular(&t, &j->pool[i]);
     else if (j->pool[i].cell)
         judge_flash(&t, j->shown[i]);
@@ -308,7 +326,7 @@ static void page_by_labels(struct judge *j, const struct drift_window *w,
 enum status judge_window(struct judge *j, const struct drift_window *w,
                          struct judgement *out)
 {
-    bool is_flash = w->flags & DRIFT_FLASH;
+    bool is_flash = w->flags & WINDOW_FLASH;
     if (w->features > DRIFT_FEATURES_MAX || w->end <= w->start ||
         (!is_flash && j->windows > 0 && w->end < j->last_end))
         return ST_RANGE;

@@ -39,7 +39,11 @@ static void put_subject(const struct judge *j, uint32_t i, struct buf *out)
     const struct subject *s = &j->subject[i];
     const struct subject_state *t = &j->state[i];
     buf_put_varint(out, t->windows);
-    if (t->windows == 0 && t->opened == 0)
+    if (s->kind == SUBJECT_SCALAR) {
+        buf_put_le_f64(out, t->carried_rows);
+        buf_put_le_f64(out, t->carried_sum);
+    }
+    if (t->windows == 0)
         return;
     put_evidence(s, t->fast, out);
     put_evidence(s, t->capped, out);
@@ -166,6 +170,12 @@ static enum status get_subject(struct cursor *in, struct judge *j, uint32_t i)
     const struct subject *s = &j->subject[i];
     struct subject_state *t = &j->state[i];
     ST_TRY(cursor_varint(in, &t->windows));
+    if (s->kind == SUBJECT_SCALAR) {
+        ST_TRY(cursor_le_f64(in, &t->carried_rows));
+        ST_TRY(cursor_le_f64(in, &t->carried_sum));
+        if (!(t->carried_rows >= 0) || !isfinite(t->carried_rows + t->carried_sum))
+            return ST_CORRUPT;
+    }
     if (t->windows == 0)
         return ST_OK;
     ST_TRY(get_evidence(in, s, t->fast));

@@ -57,8 +57,7 @@ static enum status turn_column(struct builder *b, struct draft_column *c)
     if (st == ST_NOTFOUND)
         st = draft_sample_grid(&c->sample, kind, c->width, &c->f.grid);
     draft_sample_fini(&c->sample);
-    if (st != ST_OK && st != ST_EMPTY) // never a value: judged by nothing
-        return st;
+    ST_TRY(st);
     struct profile_options options = {
         .kind = kind == KIND_CATEGORICAL ? PROFILE_CATEGORICAL : PROFILE_NUMERIC,
         .width = c->width,
@@ -191,8 +190,7 @@ static enum status add_signals(struct builder *b, uint64_t at_ns,
         !is_number(&value[output]) || !is_number(&value[label]))
         return ST_OK;
     double bias = value[output].number - value[label].number;
-    double loss =
-        b->settings.performance == PERFORMANCE_BINARY ? bias * bias : fabs(bias);
+    double loss = fabs(bias);
     uint64_t start = b->settings.window_ns
                          ? window_start(b, at_ns + b->settings.label_delay_ns)
                          : b->open_start;

@@ -99,5 +99,9 @@ enum status draft_sample_grid(const struct draft_sample *s, enum drift_kind kind
 {
     if (kind == KIND_CATEGORICAL)
         return grid_of_slots(s, out);
-    return s->held ? grid_of_rows(width, s->number, s->held, out) : ST_EMPTY;
+    if (s->held > 0)
+        return grid_of_rows(width, s->number, s->held, out);
+    // Never a value: one cell that stays empty, so that the missing share can be
+    // judged.
+    return grid_of_points(width, &(struct grid_point){0, 1}, 1, out);
 }

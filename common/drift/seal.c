@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -202,6 +203,40 @@ static double scale_of(const struct builder *b, const struct draft_scalar *s)
     return 1;
 }
 
+static int by_rows(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// A quarter of the usual number of rows. A window of five labels says so little, and so
+// wildly, that it would teach the profile to expect anything.
+static uint64_t rows_min_of(const struct draft_scalar *s, uint32_t from, struct room *r)
+{
+    uint32_t n = s->windows - from;
+    if (n == 0)
+        return 0;
+    memcpy(r->value[0], s->rows + from, n * sizeof *r->value[0]);
+    qsort(r->value[0], n, sizeof *r->value[0], by_rows);
+    return (uint64_t)(r->value[0][n / 2] / 4);
+}
+
+// The windows' means; those with too few rows are joined with the next ones.
+static void collect_scalar(const struct draft_scalar *s, uint32_t from,
+                           const struct baseline_scalar *out, struct room *r)
+{
+    double rows = 0, sum = 0;
+    room_clear(r);
+    for (uint32_t w = from; w < s->windows; w++) {
+        rows += s->rows[w];
+        sum += s->rows[w] * s->mean[w] * out->scale;
+        if (rows < (double)out->rows_min)
+            continue;
+        room_add(r, 0, sum / rows, out->variance / rows, s->start[w]);
+        rows = sum = 0;
+    }
+}
+
 static enum status seal_scalar(const struct builder *b, const struct draft_scalar *s,
                                struct room *r, struct baseline_scalar *out)
 {
@@ -212,10 +247,8 @@ static enum status seal_scalar(const struct builder *b, const struct draft_scala
     out->importance = 1;
     out->variance = moments_variance(&s->total) * out->scale * out->scale;
     uint32_t from = s->windows > LEARN_WINDOWS_MAX ? s->windows - LEARN_WINDOWS_MAX : 0;
-    room_clear(r);
-    for (uint32_t w = from; w < s->windows; w++)
-        room_add(r, 0, s->mean[w] * out->scale, out->variance / s->rows[w],
-                 s->start[w]);
+    out->rows_min = rows_min_of(s, from, r);
+    collect_scalar(s, from, out, r);
     struct learn_series series = series_of(r, 0, b->settings.window_ns);
     return learn_profile_of(&series, (enum learn_sides)out->sides, SCALAR_TOLERANCE,
                             SCALAR_RELATIVE, SCALAR_GATE, &out->learned);

@@ -69,10 +69,11 @@ struct subject_state {
     uint64_t opened;   // end of the window that opened the alert; 0: none is open
     uint64_t gross_at; // start of the window the present gross change began in; 0 none
     uint64_t rows;     // in the last window that had any
-    float missing;     // share in the last window
-    float opened_effect;  // effect at the opening or the last escalation
-    float held;           // the value of the run of constant windows
-    uint32_t second_seen; // windows the second profile has learned from
+    double carried_rows, carried_sum; // of windows too small to be judged (scalars)
+    float missing;                    // share in the last window
+    float opened_effect;              // effect at the opening or the last escalation
+    float held;                       // the value of the run of constant windows
+    uint32_t second_seen;             // windows the second profile has learned from
     uint32_t dead_run, stuck_run, calm_run;
     uint32_t gross_run; // windows in sequence with a gross change
     uint8_t tier;       // enum tier of the open alert

@@ -22,6 +22,10 @@ struct deploy_subject {
     struct trail trail[COMPONENT_COUNT];
     uint32_t recent; // windows behind base and spread
     uint64_t rows;
+    // The level was reached: that stays said, whatever the evidence does later.
+    bool hit;
+    uint8_t hit_component, hit_side;
+    float hit_evidence;
 };
 
 struct deploy {
