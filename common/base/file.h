@@ -25,7 +25,8 @@ MUST_USE enum status file_read(const char *path, struct buf *out);
 MUST_USE enum status file_read_secret(const char *path, struct buf *out);
 
 // Writes a temporary beside it ("PATH.tmp"), syncs, renames over it, syncs the folder.
-// One writer at a time for each path. ST_IO (errno kept), ST_FULL when the disk is.
+// One writer at a time for each path. ST_IO (errno kept), ST_FULL when the disk is,
+// ST_NOTFOUND without the folder.
 MUST_USE enum status file_replace(const char *path, struct span bytes,
                                   enum file_secrecy secrecy);
 
