@@ -100,7 +100,7 @@ size_t message_pool_max(const struct message *m)
         const struct field *f = &m->field[i];
         if (f->type == FIELD_STRUCT)
             bytes += message_pool_max(f->of);
-        else
+        else if (item_bytes(f))
             bytes += f->max * item_bytes(f) + 7;
     }
     return bytes;

@@ -8,24 +8,42 @@
 
 #include "common/base/text.h"
 
-// What one call of message_encode carries along.
+// What one call of message_encode carries along. Bytes go straight to `at` while they
+// fit; the buffer learns of them when it must grow, and at the end.
 struct encoder {
     msgpack_packer packer;
     struct buf *out;
+    uint8_t *at;
+    uint8_t *end;      // of the room that `out` has taken and may use
     const char *fault; // innermost field that was refused
 };
 
-// Almost every piece finds room; buf_put is for the ones that do not.
-static int append(void *out, const char *data, size_t size)
+static void take_room(struct encoder *e)
 {
-    struct buf *b = out;
-    if (size == 0)
-        return 0;
-    if (size < b->capacity - b->size && size <= b->limit - b->size && !b->failed) {
-        memcpy(b->data + b->size, data, size);
-        b->size += size;
-    } else {
-        buf_put(b, data, size);
+    const struct buf *b = e->out;
+    size_t usable = b->capacity < b->limit ? b->capacity : b->limit;
+    e->at = b->data ? b->data + b->size : NULL;
+    e->end = b->data && !b->failed ? b->data + usable : e->at;
+}
+
+static void give_room(struct encoder *e)
+{
+    if (e->at)
+        e->out->size = (size_t)(e->at - e->out->data);
+}
+
+static int append(void *keep, const char *data, size_t size)
+{
+    struct encoder *e = keep;
+    if (size > (size_t)(e->end - e->at)) {
+        give_room(e);
+        buf_put(e->out, data, size);
+        take_room(e);
+    } else if (size == 1) {
+        *e->at++ = (uint8_t)*data; // heads of one byte are every second piece
+    } else if (size) {
+        memcpy(e->at, data, size);
+        e->at += size;
     }
     return 0;
 }
@@ -326,28 +344,37 @@ static enum status put_field(struct encoder *e, const struct field *f, const voi
     return st;
 }
 
-// A row ends with its last field that says something; what comes before stays in place.
-static uint32_t fields_to_write(const struct message *m, const void *in)
+static bool is_written(const struct field *f, const void *in)
+{
+    return f->need != FIELD_MAY || has_value(f, in);
+}
+
+static uint32_t keys_to_write(const struct message *m, const void *in)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < m->fields; i++) {
-        const struct field *f = &m->field[i];
-        if (f->need != FIELD_MAY || has_value(f, in))
-            count = m->shape == MESSAGE_ROW ? i + 1 : count + 1;
-    }
+    for (uint32_t i = 0; i < m->fields; i++)
+        count += is_written(&m->field[i], in);
+    return count;
+}
+
+// A row ends with its last field that says something; what comes before stays in place.
+static uint32_t places_to_write(const struct message *m, const void *in)
+{
+    uint32_t count = m->fields;
+    while (count && !is_written(&m->field[count - 1], in))
+        count--;
     return count;
 }
 
 static enum status put_message(struct encoder *e, const struct message *m,
                                const void *in)
 {
-    uint32_t count = fields_to_write(m, in);
     uint32_t walked = m->fields;
     if (m->shape == MESSAGE_ROW) {
-        msgpack_pack_array(&e->packer, count);
-        walked = count;
+        walked = places_to_write(m, in);
+        msgpack_pack_array(&e->packer, walked);
     } else {
-        msgpack_pack_map(&e->packer, count);
+        msgpack_pack_map(&e->packer, keys_to_write(m, in));
     }
     for (uint32_t i = 0; i < walked; i++)
         ST_TRY(put_field(e, &m->field[i], in, m->shape));
@@ -357,13 +384,15 @@ static enum status put_message(struct encoder *e, const struct message *m,
 static void encoder_init(struct encoder *e, struct buf *out)
 {
     *e = (struct encoder){.out = out};
-    msgpack_packer_init(&e->packer, out, append);
+    take_room(e);
+    msgpack_packer_init(&e->packer, e, append);
 }
 
 // Ends a call: what was written stays only if all of it was.
 static enum status finish(struct encoder *e, enum status st, size_t before,
                           const char **fault)
 {
+    give_room(e);
     if (st == ST_OK)
         st = e->out->failed;
     if (st != ST_OK)
