@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "agent/intake/rows.h"
 
 #include "agent/intake/decoder.h"

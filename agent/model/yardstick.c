@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "agent/model/yardstick.h"
 
 #include "common/base/mem.h"
