@@ -321,7 +321,7 @@ enum status deploy_window(struct deploy *d, const struct drift_window *now,
     if (now->end <= now->start || now->features > DRIFT_FEATURES_MAX ||
         (old && old->features > DRIFT_FEATURES_MAX))
         return ST_RANGE;
-    if (now->flags & WINDOW_FLASH)
+    if (now->flags & DRIFT_FLASH)
         return ST_OK;
     if (old)
         read_window(d, old, d->old);

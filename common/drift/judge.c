@@ -290,7 +290,7 @@ static void judge_subject(struct judge *j, uint32_t i, const struct drift_window
                      .start = w->start,
                      .end = w->end,
                      .out = out};
-    if (!(w->flags & WINDOW_FLASH))
+    if (!(w->flags & DRIFT_FLASH))
         judge_regular(&t, &j->pool[i]);
     else if (j->pool[i].cell)
         judge_flash(&t, j->shown[i]);
@@ -326,7 +326,7 @@ static void page_by_labels(struct judge *j, const struct drift_window *w,
 enum status judge_window(struct judge *j, const struct drift_window *w,
                          struct judgement *out)
 {
-    bool is_flash = w->flags & WINDOW_FLASH;
+    bool is_flash = w->flags & DRIFT_FLASH;
     if (w->features > DRIFT_FEATURES_MAX || w->end <= w->start ||
         (!is_flash && j->windows > 0 && w->end < j->last_end))
         return ST_RANGE;

@@ -26,7 +26,7 @@ struct drift_feature {
 };
 
 enum drift_window_flags {
-    WINDOW_FLASH = 1, // closed early for what it contains: integrity rules only
+    DRIFT_FLASH = 1, // closed early for what it contains: integrity rules only
 };
 
 struct drift_window {

@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/fold/commands.h"
 
-#include "common/base/json.h"
+#include <string.h>
+
 #include "common/base/text.h"
 
 // Roles as bits.
@@ -22,6 +23,7 @@ static const struct verb verbs[] = {
     {"event.record", OPERATOR | APPROVER | ADMIN | SYSTEM, command_event_record},
     {"policy.set", APPROVER | ADMIN | SYSTEM, command_policy_set},
     {"agent.token", ADMIN | SYSTEM, command_token_mint},
+    {"agent.note", SYSTEM, command_agent_note},
     {"agent.approve", ADMIN | SYSTEM, command_agent_state},
     {"agent.suspend", OPERATOR | APPROVER | ADMIN | SYSTEM, command_agent_state},
     {"agent.revoke", OPERATOR | APPROVER | ADMIN | SYSTEM, command_agent_state},
@@ -110,14 +112,20 @@ bool command_hex_arg(const struct order_of *o, const char *key, uint8_t *out,
     return v.size == 0 || text_hex(v, out, size) == ST_OK;
 }
 
+// Pieces between commas; empty ones are left out.
 const struct span *command_list_arg(const struct order_of *o, const char *key,
                                     uint32_t *n)
 {
-    struct span *list = pool_take(&o->f->pool, ENTRY_ARGS_MAX, sizeof *list);
+    struct span left = entry_arg(o->c, key);
+    struct span *list = pool_take(&o->f->pool, RECORD_GLOBS_MAX, sizeof *list);
     *n = 0;
-    for (uint32_t i = 0; list && i < o->c->args; i++) {
-        if (span_is(o->c->arg[i].key, key))
-            list[(*n)++] = o->c->arg[i].value;
+    while (list && left.size > 0 && *n < RECORD_GLOBS_MAX) {
+        const uint8_t *comma = memchr(left.data, ',', left.size);
+        size_t size = comma ? (size_t)(comma - left.data) : left.size;
+        if (size > 0)
+            list[(*n)++] = span_of(left.data, size);
+        size += comma != NULL;
+        left = span_of(left.data + size, left.size - size);
     }
     return list;
 }

@@ -36,7 +36,7 @@ bool command_duration_arg(const struct order_of *o, const char *key, uint64_t *o
 bool command_time_arg(const struct order_of *o, const char *key, uint64_t *out);
 bool command_hex_arg(const struct order_of *o, const char *key, uint8_t *out,
                      size_t size);
-// Every argument of that name, in order, from the pool.
+// The pieces of "a,b,c", from the pool; at most RECORD_GLOBS_MAX.
 const struct span *command_list_arg(const struct order_of *o, const char *key,
                                     uint32_t *n);
 
@@ -49,6 +49,7 @@ MUST_USE enum status command_policy_set(const struct order_of *o);
 // people_commands.c
 MUST_USE enum status command_token_mint(const struct order_of *o);
 MUST_USE enum status command_agent_state(const struct order_of *o);
+MUST_USE enum status command_agent_note(const struct order_of *o);
 MUST_USE enum status command_operator_add(const struct order_of *o);
 MUST_USE enum status command_operator_revoke(const struct order_of *o);
 

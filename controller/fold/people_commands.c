@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "controller/log/keys.h"
 #include "controller/log/records.h"
+#include "proto/messages/session.h"
 
 #define TOKEN_LIFE_NS (3600 * NS_PER_S)
 #define TOKEN_LIFE_NS_MAX (7 * 24 * 3600 * NS_PER_S)
@@ -151,6 +152,33 @@ enum status command_agent_state(const struct order_of *o)
         return command_refused(o, EXIT_CONFLICT, "it is revoked: enrol it anew");
     ST_TRY(change_agent(o, &a, state));
     ST_TRY(audit_id(o, span_of(a.agent, 16), entry_arg(o->c, "why")));
+    return say_hex(o, "agent", span_of(a.agent, 16));
+}
+
+// What an agent said of itself at its hello: the blob is the body of kedge.hello.v1.
+enum status command_agent_note(const struct order_of *o)
+{
+    struct hello h;
+    struct record_agent a;
+    uint32_t found;
+    ST_TRY(find_agent(o, &a, &found));
+    if (found != 1 ||
+        message_decode(&hello_message, o->c->blob, &o->f->pool, &h) != ST_OK)
+        return command_refused(o, EXIT_NOTFOUND, "no such agent, or no greeting");
+    struct agent_executor *list = pool_take(&o->f->pool, h.executors + 1, sizeof *list);
+    if (!list)
+        return ST_FULL;
+    for (uint32_t i = 0; i < h.executors; i++) {
+        list[i] = (struct agent_executor){.name = h.executor[i].name,
+                                          .kind = h.executor[i].kind};
+        memcpy(list[i].digest, h.executor[i].digest, sizeof list[i].digest);
+    }
+    a.executor = list;
+    a.executors = h.executors;
+    a.software = h.software;
+    struct shelf_key k = key_agent(a.agent);
+    ST_TRY(records_put(o->s, SHELF_AGENT, &k, &record_agent_message, &a));
+    ST_TRY(audit_id(o, span_of(a.agent, 16), h.software));
     return say_hex(o, "agent", span_of(a.agent, 16));
 }
 

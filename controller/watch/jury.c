@@ -171,7 +171,7 @@ void jury_window(struct jury *j, const struct judged_window *w,
     *out = (struct drift_window){
         .start = w->start_ns,
         .end = w->end_ns,
-        .flags = w->is_flash ? WINDOW_FLASH : 0,
+        .flags = w->is_flash ? DRIFT_FLASH : 0,
         .features = n,
         .feature = j->feature,
     };

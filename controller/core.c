@@ -1,0 +1,488 @@
+// Core: opens everything that folds, and one turn of its loop.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/core.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/text.h"
+#include "controller/gate/zap.h"
+#include "controller/log/keys.h"
+#include "controller/log/records.h"
+#include "controller/store/embedded.h"
+#include "proto/messages/record.h"
+
+#define POOL_BYTES (8u << 20)
+#define LOOK_NS NS_PER_S  // how often it looks whether a tick is due
+#define RETRY_NS NS_PER_S // after a commit that failed
+
+static void introduce(struct core *c)
+{
+    c->judge = (struct fold_judge){.self = c->watch,
+                                   .window = watch_window,
+                                   .flash = watch_flash,
+                                   .attest = watch_attest,
+                                   .baseline = watch_baseline,
+                                   .command = watch_command,
+                                   .dropped = watch_dropped};
+    c->act_table = (struct fold_act){.self = c->act,
+                                     .alert = act_alert,
+                                     .instance_window = act_instance_window,
+                                     .receipt = act_receipt,
+                                     .intent = act_intent,
+                                     .tick = act_tick,
+                                     .command = act_command,
+                                     .resend = act_resend,
+                                     .waits = act_waits,
+                                     .dropped = act_dropped};
+}
+
+static enum status open_rooms(struct core *c)
+{
+    struct watch_options w = watch_defaults();
+    w.pages_per_week = c->settings->file.pages_per_week;
+    ST_TRY(watch_open(&w, &c->watch));
+    ST_TRY(act_open(&c->act));
+    ST_TRY(effects_open(&c->effects));
+    ST_TRY(effects_open(&c->late));
+    ST_TRY(fleet_open(&c->fleet));
+    ST_TRY(query_open(&c->query));
+    introduce(c);
+    struct fold_options f = {.patience_ns = c->settings->file.patience_ns,
+                             .judge = &c->judge,
+                             .act = &c->act_table,
+                             .effects = c->effects};
+    ST_TRY(fold_open(&f, &c->fold));
+    c->tape_fold = fold_as_tape(c->fold);
+    return ST_OK;
+}
+
+static enum status open_tape(struct core *c)
+{
+    char folder[PATH_MAX];
+    ST_TRY(settings_path(c->settings, "store", folder));
+    struct store_options so = {.folder = folder};
+    ST_TRY(store_open(&so, &c->store));
+    struct tape_options to = {
+        .fold = &c->tape_fold, .store = c->store, .partitions = 1};
+    return tape_embedded.open(&to, &c->tape);
+}
+
+// --- The first entries of a new tape
+// -----------------------------------------------------
+
+static enum status gather_command(struct core *c, const char *verb,
+                                  const struct entry_arg *arg, uint32_t args)
+{
+    struct entry_command e = {.verb = span_text(verb),
+                              .actor = span_text("system"),
+                              .role = span_text("system"),
+                              .args = args};
+    memcpy(e.arg, arg, args * sizeof *arg);
+    buf_clear(&c->body);
+    entry_put_command(&c->body, &e);
+    return core_gather(c, TAPE_COMMAND, buf_span(&c->body), NULL);
+}
+
+static enum status gather_admin(struct core *c)
+{
+    char folder[PATH_MAX];
+    uint8_t key[32];
+    struct buf hex;
+    buf_init(&hex, 128);
+    enum status st = settings_path(c->settings, "operators", folder);
+    if (st == ST_OK)
+        st = keys_read_public(folder, "admin", KEY_CURVE, key);
+    if (st == ST_OK) {
+        text_put_hex(&hex, span_of(key, sizeof key));
+        struct entry_arg arg[] = {{span_text("name"), span_text("admin")},
+                                  {span_text("role"), span_text("admin")},
+                                  {span_text("curve"), buf_span(&hex)}};
+        st = gather_command(c, "operator.add", arg, 3);
+    }
+    buf_fini(&hex);
+    return st;
+}
+
+static enum status begin_tape(struct core *c)
+{
+    struct tape_pos head, oldest;
+    ST_TRY(tape_embedded.head(c->tape, 0, &head, &oldest));
+    if (head.seq > 0)
+        return ST_OK;
+    struct span fleet = span_of(c->settings->fleet, sizeof c->settings->fleet);
+    ST_TRY(core_gather(c, TAPE_META, fleet, NULL));
+    ST_TRY(gather_admin(c));
+    ST_TRY(core_commit(c, clock_mono_ns()));
+    return c->gathered == 0 ? ST_OK : ST_IO;
+}
+
+static enum status open_all(struct core *c)
+{
+    buf_init(&c->body, TAPE_BODY_MAX);
+    buf_init(&c->frame, TAPE_BODY_MAX);
+    for (uint32_t i = 0; i < TAPE_APPEND_MAX; i++)
+        buf_init(&c->group[i].body, TAPE_BODY_MAX);
+    void *memory = mem_zero(1, POOL_BYTES);
+    if (!memory)
+        return ST_NOMEM;
+    pool_init(&c->pool, memory, POOL_BYTES);
+    c->wall_ns = clock_wall_ns();
+    ST_TRY(open_rooms(c));
+    ST_TRY(open_tape(c));
+    return begin_tape(c);
+}
+
+enum status core_open(struct settings *settings, void *line, struct core **out)
+{
+    struct core *c = MEM_NEW(struct core);
+    if (!c)
+        return ST_NOMEM;
+    c->settings = settings;
+    c->line = line;
+    // Request numbers go on from the wall clock, so that no answer of an earlier run
+    // can meet a question of this one.
+    c->requests = clock_wall_ns();
+    enum status st = open_all(c);
+    if (st != ST_OK) {
+        log_line(LOG_ERROR, "the controller's store cannot be opened", "dir=%s why=%s",
+                 settings->folder, status_text(st));
+        core_close(c);
+        return st;
+    }
+    *out = c;
+    return ST_OK;
+}
+
+void core_close(struct core *c)
+{
+    if (!c)
+        return;
+    if (c->tape)
+        tape_embedded.close(c->tape);
+    store_close(c->store);
+    fold_close(c->fold);
+    query_close(c->query);
+    fleet_close(c->fleet);
+    effects_close(c->late);
+    effects_close(c->effects);
+    act_close(c->act);
+    watch_close(c->watch);
+    for (uint32_t i = 0; i < TAPE_APPEND_MAX; i++)
+        buf_fini(&c->group[i].body);
+    mem_wipe(c->waiter, sizeof c->waiter);
+    buf_fini(&c->body);
+    buf_fini(&c->frame);
+    mem_free(c->pool.data);
+    mem_free(c);
+}
+
+// --- Keys
+// --------------------------------------------------------------------------------
+
+static enum status say_key(struct core *c, enum line_kind kind, enum zap_scope scope,
+                           const uint8_t *key, const uint8_t *agent)
+{
+    struct line_head h = {.kind = (uint8_t)kind, .scope = (uint8_t)scope};
+    memcpy(h.key, key, sizeof h.key);
+    if (agent)
+        memcpy(h.agent, agent, sizeof h.agent);
+    return line_send(c->line, &h, NULL, 0);
+}
+
+static enum status admit_agents(struct core *c, struct shelf *s)
+{
+    struct shelf_key prefix = key_agents();
+    struct shelf_walk w;
+    struct span v;
+    enum status st;
+    shelf_walk_init(&w, s, SHELF_AGENT, &prefix);
+    while ((st = shelf_walk_next(&w, NULL, &v)) == ST_OK) {
+        struct record_agent a;
+        pool_clear(&c->pool);
+        ST_TRY(records_read(v, &record_agent_message, &c->pool, &a));
+        if (a.state == AGENT_ACTIVE)
+            ST_TRY(say_key(c, LINE_ALLOW, ZAP_AGENT, a.curve, a.agent));
+    }
+    return st == ST_EMPTY ? ST_OK : st;
+}
+
+static enum status admit_operators(struct core *c, struct shelf *s)
+{
+    struct shelf_key prefix = key_operators();
+    struct shelf_walk w;
+    struct span v;
+    enum status st;
+    shelf_walk_init(&w, s, SHELF_AGENT, &prefix);
+    while ((st = shelf_walk_next(&w, NULL, &v)) == ST_OK) {
+        struct record_operator p;
+        pool_clear(&c->pool);
+        ST_TRY(records_read(v, &record_operator_message, &c->pool, &p));
+        if (p.revoked == 0)
+            ST_TRY(say_key(c, LINE_ALLOW, ZAP_OP, p.curve, NULL));
+    }
+    return st == ST_EMPTY ? ST_OK : st;
+}
+
+enum status core_reader(struct core *c, struct store_txn **out, struct shelf **shelf)
+{
+    ST_TRY(store_begin(c->store, STORE_READ_ONLY, out));
+    *shelf = store_shelf(*out);
+    return ST_OK;
+}
+
+enum status core_admit_all(struct core *c)
+{
+    struct store_txn *t;
+    struct shelf *s;
+    ST_TRY(core_reader(c, &t, &s));
+    enum status st = admit_agents(c, s);
+    if (st == ST_OK)
+        st = admit_operators(c, s);
+    store_abort(t);
+    return st;
+}
+
+static void change_key(struct core *c, const struct effect *e)
+{
+    enum zap_scope scope = span_is(e->text, "op") ? ZAP_OP : ZAP_AGENT;
+    enum line_kind kind = e->code ? LINE_ALLOW : LINE_FORBID;
+    if (e->bytes.size != 32 ||
+        say_key(c, kind, scope, e->bytes.data, e->agent) != ST_OK)
+        c->must_stop = true;
+    if (!e->code && scope == ZAP_AGENT)
+        fleet_forget(c->fleet, e->agent);
+}
+
+// --- Effects
+// -----------------------------------------------------------------------------
+
+static void grant(struct core *c, struct shelf *s, const struct effect *e)
+{
+    struct waiter *w = core_waiter(c, e->number);
+    if (!w)
+        return;
+    if (e->code == 0)
+        mail_grant(c, s, e, w);
+    else
+        mail_enrol_refusal(c, w->id, e->code, e->text);
+    memset(w, 0, sizeof *w);
+}
+
+static void carry_out(struct core *c, struct shelf *s, const struct effect *e)
+{
+    switch (e->kind) {
+    case EFFECT_ACK:
+    case EFFECT_REFUSE:
+        break; // mail_acks has sent them together
+    case EFFECT_REFERENCE:
+        mail_reference(c, s, e->text, e->more, e->agent);
+        break;
+    case EFFECT_ORDER:
+        mail_order(c, e);
+        break;
+    case EFFECT_APPEND:
+        if (core_gather(c, (enum tape_kind)e->number, e->bytes, NULL) != ST_OK)
+            log_line(LOG_WARN, "an entry waits for the next tick", "kind=%" PRIu64,
+                     e->number);
+        break;
+    case EFFECT_ANSWER:
+        ask_answer(c, e);
+        break;
+    case EFFECT_KEY:
+        change_key(c, e);
+        break;
+    case EFFECT_GRANT:
+        grant(c, s, e);
+        break;
+    case EFFECT_ALERT:
+        break; // the record tells it; whoever wakes people reads it there
+    }
+}
+
+static void carry_out_all(struct core *c, struct effects *effects)
+{
+    struct store_txn *t = NULL;
+    struct shelf *s = NULL;
+    if (effects_len(effects) == 0)
+        return;
+    if (core_reader(c, &t, &s) != ST_OK)
+        return;
+    for (uint32_t i = 0; i < effects_len(effects); i++)
+        carry_out(c, s, effects_at(effects, i));
+    store_abort(t);
+    effects_clear(effects);
+}
+
+// --- What the gate hands on
+// --------------------------------------------------------------
+
+// An agent's executors and software stand in its record, for orders to name; a change
+// of them is an entry like any other.
+static void note_hello(struct core *c, const uint8_t *agent, struct span body)
+{
+    struct buf hex;
+    buf_init(&hex, 64);
+    text_put_hex(&hex, span_of(agent, 16));
+    struct entry_command e = {.verb = span_text("agent.note"),
+                              .actor = span_text("system"),
+                              .role = span_text("system"),
+                              .args = 1,
+                              .blob = body};
+    e.arg[0] = (struct entry_arg){span_text("agent"), buf_span(&hex)};
+    buf_clear(&c->body);
+    entry_put_command(&c->body, &e);
+    if (core_gather(c, TAPE_COMMAND, buf_span(&c->body), NULL) != ST_OK)
+        log_line(LOG_WARN, "an agent's executors were not noted", "why=busy");
+    buf_fini(&hex);
+}
+
+static bool same_executors(const struct record_agent *a, const struct hello *h)
+{
+    if (a->executors != h->executors || !span_equal(a->software, h->software))
+        return false;
+    for (uint32_t i = 0; i < h->executors; i++) {
+        if (!span_equal(a->executor[i].name, h->executor[i].name) ||
+            memcmp(a->executor[i].digest, h->executor[i].digest, 32) != 0)
+            return false;
+    }
+    return true;
+}
+
+static enum status greet(struct core *c, struct shelf *s, const uint8_t *agent,
+                         const struct hello *h, struct span body)
+{
+    struct record_agent a;
+    struct shelf_key k = key_agent(agent);
+    ST_TRY(records_get(s, SHELF_AGENT, &k, &record_agent_message, &c->pool, &a));
+    if (!same_executors(&a, h))
+        note_hello(c, agent, body);
+    mail_welcome(c, agent);
+    mail_references(c, s, agent);
+    if (c->act_table.resend)
+        return c->act_table.resend(c->act_table.self, s, agent, c->late);
+    return ST_OK;
+}
+
+static void take_hello(struct core *c, const struct line_message *m)
+{
+    struct hello h;
+    pool_clear(&c->pool);
+    if (m->frames < 1 ||
+        message_decode(&hello_message, m->frame[0], &c->pool, &h) != ST_OK ||
+        fleet_hello(c->fleet, m->head.agent, &h, c->wall_ns) != ST_OK)
+        return;
+    struct store_txn *t;
+    struct shelf *s;
+    if (core_reader(c, &t, &s) != ST_OK)
+        return;
+    enum status st = greet(c, s, m->head.agent, &h, m->frame[0]);
+    store_abort(t);
+    if (st != ST_OK)
+        log_line(LOG_WARN, "an agent was not greeted", "why=%s", status_text(st));
+}
+
+static void take_beat(struct core *c, const struct line_message *m)
+{
+    struct beat b;
+    pool_clear(&c->pool);
+    if (m->frames >= 1 &&
+        message_decode(&beat_message, m->frame[0], &c->pool, &b) == ST_OK)
+        fleet_beat(c->fleet, m->head.agent, &b, c->wall_ns);
+}
+
+static void take_report(struct core *c, const struct line_message *m)
+{
+    struct entry_report r = {.agent = m->head.agent, .body = m->frame[0]};
+    if (m->frames > 1)
+        r.sigs = m->frame[1];
+    fleet_seen(c->fleet, m->head.agent, c->wall_ns);
+    buf_clear(&c->body);
+    entry_put_report(&c->body, &r);
+    // There is room: the turn takes no more than the group holds.
+    if (core_gather(c, (enum tape_kind)m->head.tape, buf_span(&c->body),
+                    m->head.agent) != ST_OK)
+        log_line(LOG_WARN, "a report was left to be sent again", "why=busy");
+}
+
+static void take(struct core *c, const struct line_message *m)
+{
+    switch ((enum line_kind)m->head.kind) {
+    case LINE_HELLO:
+        take_hello(c, m);
+        break;
+    case LINE_BEAT:
+        take_beat(c, m);
+        break;
+    case LINE_REPORT:
+        take_report(c, m);
+        break;
+    case LINE_QUERY:
+        ask_take(c, m);
+        break;
+    case LINE_ENROL:
+        ask_enrol(c, m);
+        break;
+    case LINE_COUNTS:
+        if (m->frames == 1 && m->frame[0].size == sizeof c->gate)
+            memcpy(&c->gate, m->frame[0].data, sizeof c->gate);
+        break;
+    default:
+        c->must_stop = true;
+    }
+}
+
+static void take_line(struct core *c)
+{
+    struct line_message m;
+    // Room is left in the group for what effects append.
+    while (c->gathered < CORE_GROUP) {
+        enum status st = line_take(c->line, &m);
+        if (st == ST_CLOSED)
+            c->must_stop = true;
+        if (st != ST_OK)
+            return;
+        take(c, &m);
+        line_drop(&m);
+    }
+}
+
+// A TICK each second while something waits for time alone, else each 10 s.
+static void gather_tick(struct core *c, uint64_t mono_ns)
+{
+    if (mono_ns - c->look_ns < LOOK_NS)
+        return;
+    c->look_ns = mono_ns;
+    struct store_txn *t;
+    struct shelf *s;
+    if (core_reader(c, &t, &s) != ST_OK)
+        return;
+    uint64_t due = fold_next_tick(c->fold, s);
+    store_abort(t);
+    if (c->wall_ns >= due && core_gather(c, TAPE_TICK, (struct span){0}, NULL) == ST_OK)
+        c->tick_ns = c->wall_ns;
+}
+
+enum status core_turn(struct core *c, uint64_t wall_ns, uint64_t mono_ns)
+{
+    c->wall_ns = wall_ns;
+    if (c->is_stuck && mono_ns < c->retry_ns)
+        return ST_OK; // reports wait in the gate, and then in their agents
+    if (!c->is_stuck) {
+        take_line(c);
+        gather_tick(c, mono_ns);
+    }
+    enum status st = c->gathered > 0 ? core_commit(c, mono_ns) : ST_OK;
+    if (st == ST_OK)
+        carry_out_all(c, c->effects);
+    else
+        c->retry_ns = mono_ns + RETRY_NS;
+    carry_out_all(c, c->late);
+    return c->must_stop ? ST_CLOSED : ST_OK;
+}

@@ -1,0 +1,113 @@
+// Peers: one table by key, one by agent.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/gate/peers.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/base/span.h"
+#include "common/base/table.h"
+
+struct peers {
+    struct table *by_key;   // owns
+    struct table *by_agent; // borrows
+};
+
+enum status peers_open(struct peers **out)
+{
+    struct peers *p = MEM_NEW(struct peers);
+    if (!p)
+        return ST_NOMEM;
+    enum status st = table_open(PEERS_MAX, &p->by_key);
+    if (st == ST_OK)
+        st = table_open(PEERS_MAX, &p->by_agent);
+    if (st != ST_OK) {
+        peers_close(p);
+        return st;
+    }
+    *out = p;
+    return ST_OK;
+}
+
+void peers_close(struct peers *p)
+{
+    if (!p)
+        return;
+    if (p->by_agent)
+        table_close(p->by_agent, NULL);
+    if (p->by_key)
+        table_close(p->by_key, mem_free);
+    mem_free(p);
+}
+
+struct peer *peers_by_key(struct peers *p, const uint8_t key[32])
+{
+    return table_get(p->by_key, span_of(key, 32));
+}
+
+struct peer *peers_by_agent(struct peers *p, const uint8_t agent[16])
+{
+    return table_get(p->by_agent, span_of(agent, 16));
+}
+
+static enum status index_agent(struct peers *p, struct peer *peer)
+{
+    struct span agent = span_of(peer->agent, 16);
+    (void)table_take(p->by_agent, agent);
+    return table_put(p->by_agent, agent, peer);
+}
+
+enum status peers_allow(struct peers *p, const uint8_t key[32], const uint8_t agent[16])
+{
+    struct peer *peer = peers_by_key(p, key);
+    if (peer) {
+        if (peers_by_agent(p, peer->agent) == peer)
+            (void)table_take(p->by_agent, span_of(peer->agent, 16));
+        memcpy(peer->agent, agent, 16);
+        return index_agent(p, peer);
+    }
+    peer = MEM_NEW(struct peer);
+    if (!peer)
+        return ST_NOMEM;
+    memcpy(peer->key, key, 32);
+    memcpy(peer->agent, agent, 16);
+    peer->fd = -1;
+    enum status st = table_put(p->by_key, span_of(key, 32), peer);
+    if (st != ST_OK) {
+        mem_free(peer);
+        return st;
+    }
+    return index_agent(p, peer);
+}
+
+void peers_forbid(struct peers *p, const uint8_t key[32], int *fd)
+{
+    *fd = -1;
+    struct peer *peer = table_take(p->by_key, span_of(key, 32));
+    if (!peer)
+        return;
+    if (peers_by_agent(p, peer->agent) == peer)
+        (void)table_take(p->by_agent, span_of(peer->agent, 16));
+    *fd = peer->is_connected ? peer->fd : -1;
+    mem_free(peer);
+}
+
+enum peers_place peers_place(const struct peer *p, const uint8_t id[5])
+{
+    if (!p->is_connected)
+        return PEERS_NEWER;
+    // The first byte is zero; the rest counts up, and may wrap after 2^32 connections.
+    int32_t ahead = (int32_t)(load_be32(id + 1) - load_be32(p->id + 1));
+    return ahead == 0 ? PEERS_SAME : ahead > 0 ? PEERS_NEWER : PEERS_OLDER;
+}
+
+uint32_t peers_connected(const struct peers *p)
+{
+    uint32_t n = 0;
+    size_t at = 0;
+    void *value;
+    while (table_next(p->by_key, &at, NULL, &value))
+        n += ((const struct peer *)value)->is_connected;
+    return n;
+}

@@ -1,0 +1,50 @@
+// Peers: the agents that may connect, where each is connected, and how much of it is
+// under way.
+//
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KEDGE_CONTROLLER_GATE_PEERS_H
+#define KEDGE_CONTROLLER_GATE_PEERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+#define PEERS_MAX 200000u
+#define PEERS_CREDIT 64u // reports of one agent under way to the fold
+
+struct peer {
+    uint8_t key[32];
+    uint8_t agent[16];
+    bool is_connected; // it has said hello on `id`
+    uint8_t id[5];     // routing id of its newest connection
+    int fd;            // that connection's
+    uint32_t under_way;
+    uint64_t reports, dropped, hostile;
+};
+
+struct peers;
+
+MUST_USE enum status peers_open(struct peers **out);
+void peers_close(struct peers *p);
+
+// ST_OK also when it is there already: then it belongs to `agent` from now on. ST_FULL,
+// ST_NOMEM.
+MUST_USE enum status peers_allow(struct peers *p, const uint8_t key[32],
+                                 const uint8_t agent[16]);
+// Forgets it. *fd gets its connection, or -1.
+void peers_forbid(struct peers *p, const uint8_t key[32], int *fd);
+
+// NULL: nobody with this key may connect (any more).
+struct peer *peers_by_key(struct peers *p, const uint8_t key[32]);
+// The newest key of that agent.
+struct peer *peers_by_agent(struct peers *p, const uint8_t agent[16]);
+
+// Whether `id` is the peer's newest connection. Automatic ids rise, so an older
+// connection of the same key is told from a newer one.
+enum peers_place { PEERS_SAME, PEERS_NEWER, PEERS_OLDER };
+enum peers_place peers_place(const struct peer *p, const uint8_t id[5]);
+
+uint32_t peers_connected(const struct peers *p);
+
+#endif

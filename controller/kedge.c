@@ -1,0 +1,58 @@
+// The operators' command. It introduces the verbs that ask the controller, and those that
+// work alone on this machine.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/cli/cli.h"
+#include "controller/init.h"
+#include "controller/replay.h"
+
+// The agent's program stands beside this one; what reads payloads is its.
+static int ingest_main(int argc, char **argv)
+{
+    char path[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (size < 0)
+        return CLI_UNREACHABLE;
+    path[size] = '\0';
+    char *slash = strrchr(path, '/');
+    static const char name[] = "kedge-agent";
+    if (!slash || (size_t)(slash - path) + sizeof name + 1 > sizeof path)
+        return CLI_UNREACHABLE;
+    memcpy(slash + 1, name, sizeof name);
+    (void)argc;
+    argv[0] = path;
+    execv(path, argv);
+    fprintf(stderr, "kedge: %s: %s: install the agent's package\n", path,
+            strerror(errno));
+    return CLI_NOT_FOUND;
+}
+
+// Verbs with their own command lines. `words` are taken off in front.
+static const struct local {
+    const char *word[2];
+    int words;
+    int (*run)(int argc, char **argv);
+} locals[] = {
+    {{"ctl", "init"}, 2, init_main},
+    {{"replay", NULL}, 1, replay_main},
+    {{"ingest", NULL}, 1, ingest_main},
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof locals / sizeof *locals; i++) {
+        const struct local *l = &locals[i];
+        bool fits = argc > l->words;
+        for (int w = 0; fits && w < l->words; w++)
+            fits = strcmp(argv[1 + w], l->word[w]) == 0;
+        if (fits)
+            return l->run(argc - l->words, argv + l->words);
+    }
+    return cli_main(argc, argv);
+}
