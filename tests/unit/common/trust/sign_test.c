@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -130,8 +131,7 @@ static void a_malleable_signature_is_denied(void **state)
     assert_int_equal(sign_check(s.key, s.type, s.body, s.sig), ST_DENIED);
 }
 
-// The eight points of small order, both signs, and two spellings above the prime. With
-// such a key, R = the identity and S = 0 would "sign" a share of all messages.
+// The points of small order, both signs, and two spellings above the prime.
 static const char *const weak_keys[] = {
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0000000000000000000000000000000000000000000000000000000000000080",
@@ -147,21 +147,37 @@ static const char *const weak_keys[] = {
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 };
 
-static void weak_keys_and_points_are_denied(void **state)
+// R = the base point and S = 1 satisfy the equation for any message under a key of
+// order one, and for one in so many under the others.
+static void weak_keys_are_denied(void **state)
 {
     (void)state;
-    struct signer s;
-    signer_of(&s);
-    uint8_t null_sig[64] = {1};
+    uint8_t sig[64] = {0x58};
+    memset(sig + 1, 0x66, 31);
+    sig[32] = 1;
     for (size_t i = 0; i < sizeof weak_keys / sizeof weak_keys[0]; i++) {
         uint8_t weak[32];
         of_hex(weak_keys[i], weak, sizeof weak);
-        assert_int_equal(sign_check(weak, s.type, s.body, null_sig), ST_DENIED);
-        uint8_t sig[64];
-        memcpy(sig, s.sig, sizeof sig);
-        memcpy(sig, weak, sizeof weak);
-        assert_int_equal(sign_check(s.key, s.type, s.body, sig), ST_DENIED);
+        for (int n = 0; n < 16; n++) {
+            char message[16];
+            snprintf(message, sizeof message, "message %d", n);
+            assert_int_equal(sign_check_raw(weak, span_text(message), sig), ST_DENIED);
+        }
     }
+}
+
+// Made by the holder of the key 0x07..., with the identity as R: the equation holds.
+static void a_weak_point_in_a_signature_is_denied(void **state)
+{
+    (void)state;
+    uint8_t seed[32], key[32], sig[64];
+    memset(seed, 7, sizeof seed);
+    of_hex("0100000000000000000000000000000000000000000000000000000000000000"
+           "f03eb939fb8"
+           "99fa82cec5f87fc9a0a6d56444412bc07d7c7b98fe359a5022409",
+           sig, sizeof sig);
+    assert_int_equal(sign_public(seed, key), ST_OK);
+    assert_int_equal(sign_check_raw(key, span_text("anything"), sig), ST_DENIED);
 }
 
 static void a_fingerprint_is_the_head_of_the_keys_digest(void **state)
@@ -205,7 +221,8 @@ int main(void)
         cmocka_unit_test(another_type_body_or_key_is_denied),
         cmocka_unit_test(no_single_bit_of_a_signature_may_change),
         cmocka_unit_test(a_malleable_signature_is_denied),
-        cmocka_unit_test(weak_keys_and_points_are_denied),
+        cmocka_unit_test(weak_keys_are_denied),
+        cmocka_unit_test(a_weak_point_in_a_signature_is_denied),
         cmocka_unit_test(a_fingerprint_is_the_head_of_the_keys_digest),
         cmocka_unit_test(a_body_beyond_the_limit_is_refused),
         cmocka_unit_test(without_memory_nothing_is_signed_nor_believed),
