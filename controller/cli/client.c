@@ -29,8 +29,8 @@ struct client_conf {
 
 #define AT(member) offsetof(struct client_conf, member)
 static const struct conf_row rows[] = {
-    {"controller", VALUE_TEXT, AT(endpoint), NULL, "the controller's operator port", NULL,
-     NULL, false},
+    {"controller", VALUE_TEXT, AT(endpoint), NULL, "the controller's operator port",
+     NULL, NULL, false},
     {"server-key", VALUE_TEXT, AT(server_key), NULL, "its public key, Z85", NULL, NULL,
      false},
     {"keys", VALUE_TEXT, AT(keys), "operators", "folder of the operator's key", NULL,

@@ -289,7 +289,12 @@ enum status render_answer(struct span json, enum render_form form,
     bool is_object = o && json_object_is_type(o, json_type_object);
     struct buf scratch;
     buf_init(&scratch, 1u << 20);
-    if (is_object) {
+    struct json_object *raw = is_object && view->raw ? find(o, view->raw) : NULL;
+    if (raw && form == RENDER_TABLE) {
+        buf_put_text(out, json_object_get_string(raw));
+        if (out->size && out->data[out->size - 1] != (uint8_t)10)
+            buf_put_u8(out, 10);
+    } else if (is_object) {
         if (form == RENDER_TABLE)
             put_facts(out, o, view->facts, &scratch);
         put_lists(out, o, form, view, &scratch);

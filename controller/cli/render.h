@@ -26,6 +26,7 @@ struct render_view {
     const char *facts; // "" for none
     const struct render_list *list;
     size_t lists;
+    const char *raw; // a member that is the whole table by itself, as it is; or NULL
 };
 
 // Appends the rendered answer. ST_CORRUPT when it is no JSON object; ST_NOMEM.

@@ -177,7 +177,7 @@ class Host:
 
     def enroll(self):
         token = self.controller.kedge("agent", "token", "--expires", "10m", "--models",
-                                      "bike-demand", "--host", self.name)["token"]
+                                      "bike-demand", "--host", self.name)["line"]
         done = subprocess.run([program("kedge-agent"), "enroll", "--dir",
                                self.agent_folder, "--host", self.name, "-"],
                               input=token.encode(), stdout=subprocess.PIPE,
