@@ -110,31 +110,34 @@ static enum status open_all(struct program *p)
     return start(&p->gate_thread, &p->has_gate_thread, run_gate, p->gate);
 }
 
-static void stop_threads(struct program *p)
+static void stop_gate(struct program *p)
 {
-    if (p->has_gate_thread) {
-        struct line_head stop = {.kind = LINE_STOP};
-        if (line_send(p->line, &stop, NULL, 0) == ST_OK)
-            (void)pthread_join(p->gate_thread, NULL);
+    struct line_head stop = {.kind = LINE_STOP};
+    if (p->has_gate_thread && line_send(p->line, &stop, NULL, 0) == ST_OK)
+        (void)pthread_join(p->gate_thread, NULL);
+}
+
+// Closing the gate stops the handler; without a gate nobody has told it anything yet.
+static void stop_zap(struct program *p)
+{
+    void *control;
+    if (!p->gate && zap_connect(p->context, ZAP_CONTROL, &control) == ST_OK) {
+        if (zap_stop(control) != ST_OK)
+            log_line(LOG_WARN, "the authentication handler does not hear", "");
+        (void)zmq_close(control);
     }
-    if (p->has_zap_thread) {
-        // The gate's end of the control is closed before another one connects.
-        gate_close(p->gate);
-        p->gate = NULL;
-        void *control;
-        if (zap_connect(p->context, ZAP_CONTROL, &control) == ST_OK) {
-            if (zap_stop(control) == ST_OK)
-                (void)pthread_join(p->zap_thread, NULL);
-            (void)zmq_close(control);
-        }
-    }
+    gate_close(p->gate);
+    if (p->has_zap_thread)
+        (void)pthread_join(p->zap_thread, NULL);
+    zap_close(p->zap);
 }
 
 static void close_all(struct program *p)
 {
-    stop_threads(p);
-    gate_close(p->gate);
-    zap_close(p->zap);
+    if (p->context) {
+        stop_gate(p);
+        stop_zap(p);
+    }
     core_close(p->core);
     line_close(p->line);
     if (p->context)

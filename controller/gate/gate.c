@@ -99,8 +99,11 @@ void gate_close(struct gate *g)
     port_close(g->enrol);
     port_close(g->ops);
     line_close(g->line);
-    if (g->zap)
+    if (g->zap) {
+        if (zap_stop(g->zap) != ST_OK)
+            log_line(LOG_WARN, "the authentication handler was not told to stop", "");
         (void)zmq_close(g->zap);
+    }
     door_close(g->door);
     peers_close(g->peers);
     mem_free(g);

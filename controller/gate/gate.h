@@ -49,6 +49,7 @@ struct gate;
 // ST_UNSUPPORTED (this libzmq cannot enforce authentication), ST_NOMEM.
 MUST_USE enum status gate_open(void *context, const struct gate_options *o,
                                struct gate **out);
+// Closes the ports, then tells the ZAP handler to stop.
 void gate_close(struct gate *g);
 
 // Until LINE_STOP, or until the ZAP handler gives no sign of life for 2 s: then it says

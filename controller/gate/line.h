@@ -19,7 +19,7 @@ enum line_kind {
     LINE_REPORT, // agent, tape; frames: body, and the signatures of a receipt
     LINE_QUERY,  // key, id; frame: body of kedge.query.v1
     LINE_ENROL,  // key, id, address; frame: body of kedge.enrol.request.v1; the nonce
-                // was the connection's own and fresh
+                 // was the connection's own and fresh
     LINE_GONE,   // the gate has ended; `number` tells why (enum status)
     LINE_COUNTS, // frame: struct gate_counts
     // To the gate.

@@ -26,8 +26,8 @@ void zap_close(struct zap *z);
 // Answers until it is told to stop, or its context ends. Runs on a thread of its own.
 void zap_run(struct zap *z);
 
-// The far end of `control`; belongs to the thread that uses it. Changes are in force
-// before any handshake that begins after the call.
+// The far end of `control`: there is one at a time, and it belongs to the thread that
+// uses it. Changes are in force before any handshake that begins after the call.
 struct zap_counts {
     uint64_t accepted;
     uint64_t refused;
