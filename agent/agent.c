@@ -41,11 +41,12 @@ static int run(void *program, const struct command_line *line)
     struct agent *a = NULL;
     int code = 0;
     bool is_check = command_flag(line, "check");
-    enum status st = is_check ? agent_check(folder, &why) : agent_open(folder, &a, &why);
+    enum status st =
+        is_check ? agent_check(folder, &why) : agent_open(folder, &a, &why);
     if (st != ST_OK) {
         fprintf(stderr, "kedge-agent: %s\n", buf_cstr(&why));
         code = st == ST_RANGE || st == ST_NOTFOUND || st == ST_CORRUPT ? EXIT_CONFIG
-                                                                      : EXIT_FAILED;
+                                                                       : EXIT_FAILED;
     } else if (!is_check) {
         code = agent_run(a);
     }
@@ -55,8 +56,8 @@ static int run(void *program, const struct command_line *line)
 }
 
 static const struct option_row enroll_options[] = {
-    {"host", 0, VALUE_NAME, NULL, "name of this host; the system's when not given", NULL,
-     "NAME"},
+    {"host", 0, VALUE_NAME, NULL, "name of this host; the system's when not given",
+     NULL, "NAME"},
     {"model", 'm', VALUE_LIST, NULL, "a model that is served here, as a glob", NULL,
      "GLOB"},
     {"timeout", 0, VALUE_DURATION, "10s", "patience with each endpoint", "100ms..10m",
@@ -113,11 +114,12 @@ static int run_enroll(void *program, const struct command_line *line)
         ask.line = buf_span(&join);
         st = enroll(&ask, &told);
     } else {
-        buf_printf(&told, "%s", st == ST_EMPTY ? "give a join line, -, @FILE or KEDGE_TOKEN"
-                                               : status_text(st));
+        buf_printf(&told, "%s",
+                   st == ST_EMPTY ? "give a join line, -, @FILE or KEDGE_TOKEN"
+                                  : status_text(st));
     }
-    fprintf(st == ST_OK ? stdout : stderr, "%s%s\n", st == ST_OK ? "" : "kedge-agent: ",
-            buf_cstr(&told));
+    fprintf(st == ST_OK ? stdout : stderr, "%s%s\n",
+            st == ST_OK ? "" : "kedge-agent: ", buf_cstr(&told));
     if (join.data)
         mem_wipe(join.data, join.capacity);
     buf_fini(&join);
@@ -179,9 +181,10 @@ static const struct verb_row verbs[] = {
      .help = "Make this host known to a controller with a one-time join line.",
      .run = run_enroll,
      OPTIONS(enroll_options),
-     .more = "LINE is what `kedge agent token` printed; - reads it from stdin, @FILE from "
-             "a file; without LINE it is taken from KEDGE_TOKEN. The same line may be used "
-             "again after a crash. The keys are made here and never leave this host."},
+     .more =
+         "LINE is what `kedge agent token` printed; - reads it from stdin, @FILE from "
+         "a file; without LINE it is taken from KEDGE_TOKEN. The same line may be used "
+         "again after a crash. The keys are made here and never leave this host."},
     {.path = "status",
      .operands = "",
      .help = "Print how the agent of this host is, also while the controller is away.",
@@ -195,7 +198,8 @@ static const struct verb_row verbs[] = {
 
 static const struct command command = {
     .program = "kedge-agent",
-    .purpose = "The Kedge agent: summarises what the models of this host see and answer.",
+    .purpose =
+        "The Kedge agent: summarises what the models of this host see and answer.",
     .verb = verbs,
     .verbs = sizeof verbs / sizeof verbs[0],
     OPTIONS(common_options),

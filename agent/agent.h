@@ -45,7 +45,8 @@ struct agent {
 };
 
 // Opens every part in the order in which they need each other. `why` gets one line.
-MUST_USE enum status agent_open(const char *folder, struct agent **out, struct buf *why);
+MUST_USE enum status agent_open(const char *folder, struct agent **out,
+                                struct buf *why);
 void agent_close(struct agent *a);
 
 // Turns until SIGTERM or SIGINT; gives the exit status.

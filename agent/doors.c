@@ -51,8 +51,9 @@ static const char *text_or_null(const char *text)
 }
 
 // "PATH" or "PATH=NAME" for each. ST_FULL over MAPPING_COLUMNS_MAX.
-static enum status take_columns(const struct value_list *list, struct door *d, int which,
-                                const struct mapping_column **out, uint32_t *count)
+static enum status take_columns(const struct value_list *list, struct door *d,
+                                int which, const struct mapping_column **out,
+                                uint32_t *count)
 {
     if (list->count > MAPPING_COLUMNS_MAX)
         return ST_FULL;
@@ -200,8 +201,8 @@ void doors_resume(struct doors *d, struct span marks)
             return;
         struct tail *t = tail_of(d, name);
         if (t && tail_resume(t, mark) != ST_OK)
-            log_line(LOG_WARN, "a file's mark cannot be read; it begins anew", "door=%.*s",
-                     (int)name.size, (const char *)name.data);
+            log_line(LOG_WARN, "a file's mark cannot be read; it begins anew",
+                     "door=%.*s", (int)name.size, (const char *)name.data);
     }
 }
 

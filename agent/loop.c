@@ -23,7 +23,8 @@ static void read_clocks(struct agent *a)
 
 // --- Opening
 
-static enum status path_in(const struct agent *a, const char *name, char *out, size_t size)
+static enum status path_in(const struct agent *a, const char *name, char *out,
+                           size_t size)
 {
     if (name[0] != '/')
         return file_join(a->folder, name, out, size);
@@ -32,8 +33,8 @@ static enum status path_in(const struct agent *a, const char *name, char *out, s
 
 static void choose_host(struct agent *a)
 {
-    const char *host = a->settings.host && a->settings.host[0] ? a->settings.host
-                                                               : a->grant->host;
+    const char *host =
+        a->settings.host && a->settings.host[0] ? a->settings.host : a->grant->host;
     if (host[0])
         (void)snprintf(a->host, sizeof a->host, "%.128s", host);
     else if (gethostname(a->host, sizeof a->host - 1) != 0)
@@ -60,7 +61,8 @@ static const char *text_or_null(const char *text)
     return text && text[0] ? text : NULL;
 }
 
-// The state is lent by the spool until its next commit, so the marks in it are used here.
+// The state is lent by the spool until its next commit, so the marks in it are used
+// here.
 static enum status add_model(struct agent *a, const struct model_section *m)
 {
     struct model_settings s = {
@@ -112,7 +114,8 @@ static enum status open_models(struct agent *a, struct buf *why)
     return ST_OK;
 }
 
-static void fill_act(struct agent *a, const struct settings *from, struct act_settings *s)
+static void fill_act(struct agent *a, const struct settings *from,
+                     struct act_settings *s)
 {
     *s = (struct act_settings){
         .journal = a->journal,
@@ -308,7 +311,8 @@ static void answer(void *self, struct span line, struct buf *out)
     struct json j;
     json_init(&j, out);
     if (line.size > sizeof verb - 1 && memcmp(line.data, verb, sizeof verb - 1) == 0)
-        unlock(a, span_of(line.data + sizeof verb - 1, line.size - (sizeof verb - 1)), &j);
+        unlock(a, span_of(line.data + sizeof verb - 1, line.size - (sizeof verb - 1)),
+               &j);
     else
         describe(a, &j);
     buf_put_text(out, "\n");
@@ -316,7 +320,8 @@ static void answer(void *self, struct span line, struct buf *out)
 
 // --- Turning
 
-// Validated as a whole before anything changes; what cannot change while running is said.
+// Validated as a whole before anything changes; what cannot change while running is
+// said.
 static void reload(struct agent *a)
 {
     char error[512];
@@ -345,15 +350,17 @@ static void reload(struct agent *a)
             log_line(LOG_INFO, "model added", "model=%s",
                      settings_model(&a->settings, i)->name);
     if (st == ST_OK) {
-        // The doors and the link keep what they were opened with until a restart, and the
-        // doors borrow their texts from the old settings: these move to the new ones.
+        // The doors and the link keep what they were opened with until a restart, and
+        // the doors borrow their texts from the old settings: these move to the new
+        // ones.
         struct conf_many doors = old.doors;
         old.doors = a->settings.doors;
         a->settings.doors = doors;
         settings_free(&old);
-        log_line(LOG_INFO, "configuration read again",
-                 "models, executors and local_policy are in force; doors, link and spool "
-                 "want a restart");
+        log_line(
+            LOG_INFO, "configuration read again",
+            "models, executors and local_policy are in force; doors, link and spool "
+            "want a restart");
     }
     buf_fini(&why);
     service_ready(a->service, "running");
@@ -417,8 +424,9 @@ static void farewell(struct agent *a)
 int agent_run(struct agent *a)
 {
     service_ready(a->service, "running");
-    log_line(LOG_INFO, "running", "folder=%s host=%s models=%zu executors=%u", a->folder,
-             a->host, a->settings.models.count, act_executors(a->act)->count);
+    log_line(LOG_INFO, "running", "folder=%s host=%s models=%zu executors=%u",
+             a->folder, a->host, a->settings.models.count,
+             act_executors(a->act)->count);
     for (;;) {
         wait(a, turn(a));
         switch (service_take(a->service)) {

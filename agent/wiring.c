@@ -206,7 +206,8 @@ static void beat(void *self, struct beat *b, uint64_t boot_ns)
     uint32_t n = 0;
     b->spool_entries = stats.entries;
     b->spool_bytes = stats.bytes;
-    for (size_t at = 0; n < BEAT_MODELS_MAX && registry_next(a->registry, &at, &view);) {
+    for (size_t at = 0;
+         n < BEAT_MODELS_MAX && registry_next(a->registry, &at, &view);) {
         struct beat_model *m = &a->beat_model[n++];
         struct act_served served;
         *m = (struct beat_model){

@@ -1,110 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/act/deed.h"
 
+#include "agent/act/record.h"
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
 #include "common/base/table.h"
-
-#define TIDY_BYTES (4u << 20) // a journal smaller than this is left alone
-
-struct deeds {
-    struct journal *journal;
-    struct table *by_order; // struct deed, in the order of arrival
-    struct table *models;   // struct deed_model
-    uint32_t waiting;
-    uint64_t last_number;
-    uint64_t tidy_bytes; // rewritten when larger
-};
-
-// --- Records: fixed figures first, names with their length before them.
-
-static void put_name(struct buf *out, const char *name)
-{
-    buf_put_u8(out, (uint8_t)strlen(name));
-    buf_put_text(out, name);
-}
-
-static enum status get_name(struct cursor *c, char out[JOB_NAME_MAX + 1])
-{
-    uint8_t size;
-    struct span s;
-    ST_TRY(cursor_u8(c, &size));
-    if (size > JOB_NAME_MAX)
-        return ST_CORRUPT;
-    ST_TRY(cursor_bytes(c, size, &s));
-    if (size > 0)
-        memcpy(out, s.data, size);
-    out[size] = '\0';
-    return ST_OK;
-}
-
-static enum status get_id(struct cursor *c, uint8_t out[16])
-{
-    struct span s;
-    ST_TRY(cursor_bytes(c, 16, &s));
-    memcpy(out, s.data, 16);
-    return ST_OK;
-}
-
-static enum status get_token(struct cursor *c, struct token *out)
-{
-    ST_TRY(cursor_le64(c, &out->gen));
-    return cursor_le64(c, &out->seq);
-}
-
-static void put_token(struct buf *out, struct token t)
-{
-    buf_put_le64(out, t.gen);
-    buf_put_le64(out, t.seq);
-}
-
-static void put_received(struct buf *out, const struct deed *deed, struct span body)
-{
-    buf_put(out, deed->order, 16);
-    buf_put(out, deed->sess, 16);
-    put_token(out, deed->token);
-    put_name(out, deed->model);
-    buf_put(out, deed->kernel, 16);
-    buf_put_le64(out, deed->hb_boot_ns);
-    buf_put_le64(out, deed->wall_ns);
-    buf_put_span(out, body);
-}
-
-static enum status get_received(struct cursor *c, struct deed *out)
-{
-    ST_TRY(get_id(c, out->order));
-    ST_TRY(get_id(c, out->sess));
-    ST_TRY(get_token(c, &out->token));
-    ST_TRY(get_name(c, out->model));
-    ST_TRY(get_id(c, out->kernel));
-    ST_TRY(cursor_le64(c, &out->hb_boot_ns));
-    return cursor_le64(c, &out->wall_ns);
-}
-
-static void put_model(struct buf *out, const struct deed_model *m)
-{
-    put_name(out, m->name);
-    put_token(out, m->fence);
-    buf_put(out, m->fence_order, 16);
-    buf_put_u8(out, m->is_locked);
-    buf_put_le32(out, m->effects);
-    for (int i = 0; i < DEED_EFFECTS_MAX; i++)
-        buf_put_le64(out, m->effect_ns[i]);
-}
-
-static enum status get_model(struct cursor *c, struct deed_model *out)
-{
-    uint8_t locked;
-    ST_TRY(get_name(c, out->name));
-    ST_TRY(get_token(c, &out->fence));
-    ST_TRY(get_id(c, out->fence_order));
-    ST_TRY(cursor_u8(c, &locked));
-    ST_TRY(cursor_le32(c, &out->effects));
-    for (int i = 0; i < DEED_EFFECTS_MAX; i++)
-        ST_TRY(cursor_le64(c, &out->effect_ns[i]));
-    out->is_locked = locked != 0;
-    return cursor_end(c);
-}
 
 // --- The image in memory
 
@@ -181,7 +81,7 @@ static enum status see_received(struct deeds *d, const struct journal_record *r)
     struct cursor c = {r->body};
     struct deed deed = {.stage = DEED_RECEIVED, .order_at = r->at}, *kept;
     struct deed_model *m;
-    ST_TRY(get_received(&c, &deed));
+    ST_TRY(record_get_received(&c, &deed));
     ST_TRY(model_of(d, deed.model, &m));
     if (deeds_find(d, deed.order))
         return ST_OK;
@@ -196,7 +96,7 @@ static enum status see_begun(struct deeds *d, const struct journal_record *r)
     struct cursor c = {r->body};
     uint8_t order[16];
     uint64_t wall_ns;
-    ST_TRY(get_id(&c, order));
+    ST_TRY(record_get_id(&c, order));
     ST_TRY(cursor_le64(&c, &wall_ns));
     struct deed *deed = deeds_find(d, order);
     struct deed_model *m;
@@ -206,26 +106,6 @@ static enum status see_begun(struct deeds *d, const struct journal_record *r)
     ST_TRY(model_of(d, deed->model, &m));
     note_effect(m, wall_ns);
     return ST_OK;
-}
-
-static enum status get_done(struct cursor *c, struct deed *out)
-{
-    ST_TRY(get_id(c, out->order));
-    ST_TRY(get_id(c, out->sess));
-    ST_TRY(get_token(c, &out->token));
-    ST_TRY(get_name(c, out->model));
-    ST_TRY(cursor_le64(c, &out->wall_ns));
-    return cursor_le64(c, &out->number);
-}
-
-static void put_done(struct buf *out, const struct deed *deed)
-{
-    buf_put(out, deed->order, 16);
-    buf_put(out, deed->sess, 16);
-    put_token(out, deed->token);
-    put_name(out, deed->model);
-    buf_put_le64(out, deed->wall_ns);
-    buf_put_le64(out, deed->number);
 }
 
 static void set_done(struct deeds *d, struct deed *deed, const struct deed *done,
@@ -246,7 +126,7 @@ static enum status see_done(struct deeds *d, const struct journal_record *r)
     struct cursor c = {r->body};
     struct deed done = {0};
     static _Thread_local struct outcome outcome;
-    ST_TRY(get_done(&c, &done));
+    ST_TRY(record_get_done(&c, &done));
     ST_TRY(outcome_get(c.left, &outcome));
     struct deed *deed = deeds_find(d, done.order);
     if (!deed) { // its earlier records went when the journal was tidied
@@ -264,7 +144,7 @@ static enum status see_model(struct deeds *d, const struct journal_record *r)
 {
     struct cursor c = {r->body};
     struct deed_model found = {0}, *m;
-    ST_TRY(get_model(&c, &found));
+    ST_TRY(record_get_model(&c, &found));
     ST_TRY(model_of(d, found.name, &m));
     *m = found;
     return ST_OK;
@@ -437,7 +317,7 @@ enum status deeds_receive(struct deeds *d, const struct order *order, struct spa
 
     struct buf record;
     buf_init(&record, JOURNAL_BODY_MAX);
-    put_received(&record, &deed, body);
+    record_put_received(&record, &deed, body);
     enum status st = record.failed;
     if (st == ST_OK)
         st = journal_append(d->journal, JOURNAL_RECEIVED, buf_span(&record),
@@ -461,8 +341,8 @@ enum status deeds_begin(struct deeds *d, struct deed *deed, const char *before,
     buf_init(&record, JOURNAL_BODY_MAX);
     buf_put(&record, deed->order, 16);
     buf_put_le64(&record, now_wall_ns);
-    put_token(&record, deed->token);
-    put_name(&record, before);
+    record_put_token(&record, deed->token);
+    record_put_name(&record, before);
     enum status st = record.failed;
     if (st == ST_OK)
         st = journal_append(d->journal, JOURNAL_BEGUN, buf_span(&record), NULL);
@@ -483,7 +363,7 @@ enum status deeds_finish(struct deeds *d, struct deed *deed,
     uint64_t at;
     struct buf record;
     buf_init(&record, JOURNAL_BODY_MAX);
-    put_done(&record, &done);
+    record_put_done(&record, &done);
     outcome_put(&record, outcome);
     enum status st = record.failed;
     if (st == ST_OK)
@@ -498,23 +378,11 @@ enum status deeds_finish(struct deeds *d, struct deed *deed,
     return ST_OK;
 }
 
-static enum status append_model(struct journal *j, const struct deed_model *m)
-{
-    struct buf record;
-    buf_init(&record, JOURNAL_BODY_MAX);
-    put_model(&record, m);
-    enum status st = record.failed;
-    if (st == ST_OK)
-        st = journal_append(j, JOURNAL_MODEL, buf_span(&record), NULL);
-    buf_fini(&record);
-    return st;
-}
-
 enum status deeds_unlock(struct deeds *d, struct deed_model *model)
 {
     struct deed_model open = *model;
     open.is_locked = false;
-    ST_TRY(append_model(d->journal, &open));
+    ST_TRY(record_append_model(d->journal, &open));
     model->is_locked = false;
     return ST_OK;
 }
@@ -527,7 +395,7 @@ enum status deeds_order(struct deeds *d, const struct deed *deed, struct buf *ou
     struct deed same;
     struct cursor c = {buf_span(&record)};
     if (st == ST_OK)
-        st = get_received(&c, &same);
+        st = record_get_received(&c, &same);
     if (st == ST_OK) {
         buf_put_span(out, c.left);
         st = out->failed;
@@ -544,71 +412,9 @@ enum status deeds_outcome(struct deeds *d, const struct deed *deed, struct outco
     struct deed same;
     struct cursor c = {buf_span(&record)};
     if (st == ST_OK)
-        st = get_done(&c, &same);
+        st = record_get_done(&c, &same);
     if (st == ST_OK)
         st = outcome_get(c.left, out);
     buf_fini(&record);
-    return st;
-}
-
-// --- Tidying
-
-static enum status copy_done(struct deeds *d, struct deed *deed, struct journal *fresh)
-{
-    struct buf record;
-    buf_init(&record, JOURNAL_BODY_MAX);
-    enum status st = journal_read(d->journal, deed->outcome_at, &record);
-    if (st == ST_OK)
-        st = journal_append(fresh, JOURNAL_DONE, buf_span(&record), &deed->moved_at);
-    buf_fini(&record);
-    return st;
-}
-
-// The models come last: what they say of locks stands above what the outcomes say.
-static enum status fill_fresh(void *self, struct journal *fresh)
-{
-    struct deeds *d = self;
-    void *value;
-    for (size_t at = 0; table_next(d->by_order, &at, NULL, &value);)
-        ST_TRY(copy_done(d, value, fresh));
-    const struct deed_model *m;
-    for (size_t at = 0; (m = deeds_each_model(d, &at));)
-        ST_TRY(append_model(fresh, m));
-    return ST_OK;
-}
-
-static void forget_old(struct deeds *d, uint64_t now_wall_ns)
-{
-    for (size_t at = 0;;) {
-        size_t before = at;
-        void *value;
-        if (!table_next(d->by_order, &at, NULL, &value))
-            return;
-        struct deed *deed = value;
-        if (deed->stage != DEED_DONE || deed->number == d->last_number ||
-            deed->wall_ns + DEED_KEEP_NS > now_wall_ns)
-            continue;
-        mem_free(table_take(d->by_order, span_of(deed->order, 16)));
-        at = before; // the last one may have moved here
-    }
-}
-
-// Only while nothing waits: then every record to be kept is a model's or a finished
-// deed's.
-enum status deeds_tidy(struct deeds *d, uint64_t now_wall_ns)
-{
-    if (d->waiting > 0 || journal_bytes(d->journal) < d->tidy_bytes)
-        return ST_OK;
-    forget_old(d, now_wall_ns);
-    enum status st = journal_rewrite(d->journal, fill_fresh, d);
-    void *value;
-    for (size_t at = 0; st == ST_OK && table_next(d->by_order, &at, NULL, &value);) {
-        struct deed *deed = value;
-        deed->outcome_at = deed->moved_at;
-    }
-    // What could not be made smaller is tried again when it has doubled.
-    d->tidy_bytes = journal_bytes(d->journal) * 2;
-    if (d->tidy_bytes < TIDY_BYTES)
-        d->tidy_bytes = TIDY_BYTES;
     return st;
 }
