@@ -59,6 +59,5 @@ MUST_USE enum status agent_check(const char *folder, struct buf *why);
 struct registry_hooks agent_registry_hooks(struct agent *a);
 struct act_hooks agent_act_hooks(struct agent *a);
 struct link_hooks agent_link_hooks(struct agent *a);
-struct observation_sink agent_sink(struct agent *a);
 
 #endif

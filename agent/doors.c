@@ -104,18 +104,20 @@ static enum status open_socket(struct door *d, unsigned mode, const char *model,
 }
 
 static enum status open_one(const char *folder, const struct door_section *s,
-                            const struct observation_sink *sink, struct door *d)
+                            const struct observation_sink *stream,
+                            const struct observation_sink *file, struct door *d)
 {
     const char *path = text_or_null(s->path);
     d->name = s->name;
     ST_TRY(path_of(folder, path ? path : "agent.sock", d->path));
     if (settings_door_kind(s) == DOOR_TAIL)
-        return open_tail(d, s, sink);
-    return open_socket(d, octal_of(s->mode), text_or_null(s->model), sink);
+        return open_tail(d, s, file);
+    return open_socket(d, octal_of(s->mode), text_or_null(s->model), stream);
 }
 
 enum status doors_open(const char *folder, const struct settings *settings,
-                       const struct observation_sink *sink, struct doors **out,
+                       const struct observation_sink *stream,
+                       const struct observation_sink *file, struct doors **out,
                        struct buf *why)
 {
     struct doors *d = MEM_NEW(struct doors);
@@ -127,10 +129,11 @@ enum status doors_open(const char *folder, const struct settings *settings,
         only->name = "unix";
         st = path_of(folder, "agent.sock", only->path);
         if (st == ST_OK)
-            st = open_socket(only, UNIX_MODE, NULL, sink);
+            st = open_socket(only, UNIX_MODE, NULL, stream);
     }
     for (size_t i = 0; st == ST_OK && i < settings->doors.count; i++)
-        st = open_one(folder, settings_door(settings, i), sink, &d->door[d->count++]);
+        st = open_one(folder, settings_door(settings, i), stream, file,
+                      &d->door[d->count++]);
     if (st != ST_OK) {
         const struct door *last = &d->door[d->count - 1];
         buf_printf(why, "door %s at %s: %s", last->name, last->path, status_text(st));

@@ -98,11 +98,14 @@ static enum status open_models(struct agent *a, struct buf *why)
 {
     char folder[PATH_MAX];
     struct registry_hooks hooks = agent_registry_hooks(a);
-    struct observation_sink sink = agent_sink(a);
+    struct observation_sink stream, file;
     ST_TRY(path_in(a, "state", folder, sizeof folder));
     ST_TRY(file_make_folder(folder, 0700));
     ST_TRY(registry_open(folder, &hooks, &a->registry));
-    ST_TRY(doors_open(a->folder, &a->settings, &sink, &a->doors, why));
+    registry_now(a->registry, a->now.wall_ns);
+    registry_sink(a->registry, ORIGIN_STREAM, &stream);
+    registry_sink(a->registry, ORIGIN_FILE, &file);
+    ST_TRY(doors_open(a->folder, &a->settings, &stream, &file, &a->doors, why));
     for (size_t i = 0; i < a->settings.models.count; i++) {
         const struct model_section *m = settings_model(&a->settings, i);
         enum status st = add_model(a, m);
@@ -376,6 +379,7 @@ static uint64_t turn(struct agent *a)
 {
     uint64_t next_wall, next_act, next_link;
     read_clocks(a);
+    registry_now(a->registry, a->now.wall_ns);
     bool is_more = doors_turn(a->doors, a->now.wall_ns);
     registry_turn(a->registry, a->now.wall_ns, &next_wall);
     if (a->now.mono_ns >= a->next_spool_ns) {

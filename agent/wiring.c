@@ -112,42 +112,15 @@ struct act_hooks agent_act_hooks(struct agent *a)
     };
 }
 
-// --- Doors
-
-static void row(void *self, const struct observation *o)
-{
-    struct agent *a = self;
-    registry_row(a->registry, o, a->now.wall_ns);
-}
-
-static void drop(void *self, struct span model, enum drop_reason why, uint64_t rows)
-{
-    struct agent *a = self;
-    registry_drop(a->registry, model, why, rows);
-}
-
-static void settle(void *self)
-{
-    struct agent *a = self;
-    registry_settle(a->registry, a->now.wall_ns);
-}
-
-struct observation_sink agent_sink(struct agent *a)
-{
-    return (struct observation_sink){a, row, drop, settle};
-}
-
 // --- Link
 
-static enum status offer(void *self, struct link_place *at, struct link_item *out)
+static enum status offer(void *self, struct link_cursor *at, struct link_item *out)
 {
     struct agent *a = self;
-    struct spool_cursor cursor = {.seq = at->seq};
+    struct spool_cursor cursor = {at->start, at->seq};
     struct spool_item item;
-    memcpy(cursor.boot, at->boot, 16);
     ST_TRY(spool_offer(a->spool, &cursor, &item));
-    at->seq = cursor.seq;
-    memcpy(at->boot, cursor.boot, 16);
+    *at = (struct link_cursor){cursor.start, cursor.seq};
     *out = (struct link_item){
         .seq = item.seq, .type = item.type, .body = item.body, .sigs = item.sigs};
     memcpy(out->boot, item.boot, 16);

@@ -30,6 +30,9 @@ struct work {
     struct serving
         *place; // whose version it is about; NULL: a model without an executor
     struct job *job;
+    enum job_verb verb; // of the child
+    uint64_t again_ns;  // mono: when to ask it again, since somebody else held the lock
+    uint64_t patient_until_ns;
     struct buf body; // the order's bytes, which `order` lends from
     struct pool pool;
     uint8_t *memory;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,7 +135,9 @@ static enum status open_file(struct journal *j, const char *path, int flags)
     j->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (j->fd < 0)
         return ST_IO;
-    return flock(j->fd, LOCK_EX | LOCK_NB) == 0 ? ST_OK : ST_CONFLICT;
+    // Not flock: a child that was just forked would hold that on, after this one died.
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(j->fd, F_SETLK, &whole) == 0 ? ST_OK : ST_CONFLICT;
 }
 
 static enum status load(struct journal *j, const char *path, journal_visit *visit,

@@ -10,6 +10,10 @@
 #include "common/base/mem.h"
 #include "common/trust/digest.h"
 
+#define AGAIN_NS (100 * NS_PER_MS) // between two tries of a lock that somebody holds
+#define PATIENCE_NS                                                                    \
+    (15 * NS_PER_S) // for as long as that; a dying child may hold it too
+
 static struct work *free_work(struct act *a)
 {
     for (int i = 0; i < ACT_JOBS_MAX; i++)
@@ -127,6 +131,7 @@ static enum status start(struct act *a, struct work *w, const struct executor *e
     }
     job_close(w->job);
     w->job = NULL;
+    w->verb = verb;
     return job_start(a->settings.program, &ask, now.mono_ns, &w->job);
 }
 
@@ -366,12 +371,38 @@ static void take_up_waiting(struct act *a, struct instant now)
     }
 }
 
+// Nothing was done because the lock is held: the same is asked again for a while.
+static bool is_asked_again(struct work *w, const struct job_answer *answer,
+                           struct instant now)
+{
+    if (answer->code != JOB_LATER || answer->version[0])
+        return false;
+    if (w->patient_until_ns == 0)
+        w->patient_until_ns = now.mono_ns + PATIENCE_NS;
+    w->again_ns = now.mono_ns + AGAIN_NS;
+    return now.mono_ns < w->patient_until_ns;
+}
+
+static void ask_again(struct act *a, struct work *w, struct instant now)
+{
+    struct span name = w->deed ? w->order.executor : span_text(w->place->executor);
+    const struct executor *e = executors_find(&a->executors, name);
+    w->again_ns = now.mono_ns + AGAIN_NS;
+    if (e && start(a, w, e, w->verb, now) == ST_OK)
+        w->again_ns = 0;
+}
+
 static void turn_one(struct act *a, struct work *w, struct instant now)
 {
     static struct job_answer answer;
+    if (w->again_ns != 0 && now.mono_ns >= w->again_ns)
+        ask_again(a, w, now);
     if (w->job && job_turn(w->job, now.mono_ns, &answer) == ST_OK) {
         job_close(w->job);
         w->job = NULL;
+        if (is_asked_again(w, &answer, now))
+            return;
+        w->again_ns = w->patient_until_ns = 0;
         switch (w->phase) {
         case WORK_PROBE:
             see_probe(a, w, &answer, now);

@@ -37,7 +37,7 @@ struct link {
     uint64_t next_report_ns;
     uint32_t credit;
     uint32_t entry_max;
-    struct link_place cursor;
+    struct link_cursor cursor;
     struct flight flight[LINK_CREDIT_MAX];
     struct buf body;
     struct pool pool;
@@ -190,7 +190,7 @@ static void greet(struct link *l)
     memcpy(h.boot, l->settings.boot, 16);
     random_os_bytes(h.sess, sizeof h.sess);
     l->stats.connects++;
-    l->cursor = (struct link_place){0};
+    l->cursor = (struct link_cursor){0};
     l->stats.in_flight = 0;
     l->hooks.session(l->hooks.self, h.sess);
     l->hooks.hello(l->hooks.self, &h);
@@ -377,7 +377,7 @@ static bool is_oversize(struct link *l, const struct link_item *item)
 static void send_entries(struct link *l)
 {
     while (l->stats.in_flight < l->credit) {
-        struct link_place before = l->cursor;
+        struct link_cursor before = l->cursor;
         struct link_item item;
         if (l->hooks.offer(l->hooks.self, &l->cursor, &item) != ST_OK)
             return;
@@ -389,7 +389,8 @@ static void send_entries(struct link *l)
             return;
         }
         struct flight *f = &l->flight[l->stats.in_flight++];
-        f->place = l->cursor;
+        f->place.seq = item.seq;
+        memcpy(f->place.boot, item.boot, 16);
         f->sent_ns = l->mono_ns;
         l->stats.sent++;
     }

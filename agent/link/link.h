@@ -38,12 +38,18 @@ struct link_place {
     uint64_t seq;
 };
 
+// A place in the spool's order of sending, as the spool understands it.
+struct link_cursor {
+    uint64_t start;
+    uint64_t seq;
+};
+
 // How this room speaks to the others; the introducer fills it in. Spans are lent for
 // the call.
 struct link_hooks {
     void *self;
     // The spool's entry after *at, which moves on to it; zeroes to begin. ST_EMPTY.
-    enum status (*offer)(void *self, struct link_place *at, struct link_item *out);
+    enum status (*offer)(void *self, struct link_cursor *at, struct link_item *out);
     // The controller has it for good: it leaves the spool.
     void (*done)(void *self, const struct link_place *entry);
     void (*online)(void *self, bool is_online);

@@ -7,6 +7,8 @@
 
 #define ROUNDS 3
 
+static const uint64_t fault_patience = 2 * NS_PER_S;
+
 static struct stand_receipt got[STAND_RECEIPTS];
 
 // A process that receives the order and works until it has answered or dies.
@@ -15,6 +17,8 @@ static int live(struct stand *s, const struct order *o, int fault)
     pid_t child = fork();
     if (child == 0) {
         s->fault = fault;
+        if (!o) // what died before it was written down is not taken up again
+            s->patience_ns = fault_patience;
         stand_open(s);
         if (o)
             stand_send(s, o);
@@ -74,7 +78,7 @@ static void round_of(const char *executor, int fault, int second_fault)
     stand_name(&o);
     int first = live(s, &o, fault);
     assert_true(first == 0 || first == 9);
-    if (first == 9 && second_fault >= 0)
+    if (first == 9 && second_fault >= 0 && fault != ACT_FAULT_BEFORE_RECEIVED)
         (void)live(s, NULL, second_fault);
     // The controller sends it again until it has a receipt; here, in the same session.
     if (stand_receipts(s, got, NULL, NULL) == 0)

@@ -61,6 +61,7 @@ struct stand {
     bool is_full;
     int served;
     int fault;         // at which point the process dies; -1 = none
+    uint64_t patience_ns;
     uint64_t ahead_ns; // how far the monotonic clock is put forward
 };
 
@@ -420,6 +421,7 @@ static inline int stand_setup(void **state)
     assert_non_null(mkdtemp(s->folder));
     buf_init(&s->group, 1 << 20);
     s->fault = -1;
+    s->patience_ns = 20 * NS_PER_S;
     stand_keys(s);
     stand_folder(s, "srv/versions");
     stand_folder(s, "executors.d");
@@ -521,10 +523,10 @@ static inline void stand_send(struct stand *s, const struct order *o)
     buf_fini(&sigs);
 }
 
-// Turns until so many receipts are spooled, or five seconds have passed.
+// Turns until so many receipts are spooled, or patience is over.
 static inline int stand_wait(struct stand *s, int receipts, struct stand_receipt *out)
 {
-    uint64_t end = clock_mono_ns() + 10 * NS_PER_S, next;
+    uint64_t end = clock_mono_ns() + s->patience_ns, next;
     int n = 0;
     do {
         stand_tick(s);
