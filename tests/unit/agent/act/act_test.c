@@ -1,4 +1,5 @@
-// Act: an order takes effect once, or is refused with the reason, and a receipt says so.
+// Act: an order takes effect once, or is refused with the reason, and a receipt says
+// so.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/agent/act/stand.h"
@@ -26,7 +27,8 @@ static void rolls_back_by_the_link_and_tells_the_server(void **state)
     assert_int_equal(stand_lines(s, "reloads"), 1);
 }
 
-static void attests_what_is_served_at_the_start_after_a_switch_and_an_order(void **state)
+static void
+attests_what_is_served_at_the_start_after_a_switch_and_an_order(void **state)
 {
     struct stand *s = *state;
     int attests;
@@ -182,7 +184,8 @@ static void only_probes(struct stand *s, struct order *o)
 
 static void has_another_executor(struct stand *s, struct order *o)
 {
-    stand_write(s, "executors.d/links.conf", "# changed after the order was sent\n", 0644);
+    stand_write(s, "executors.d/links.conf", "# changed after the order was sent\n",
+                0644);
     (void)o;
 }
 
@@ -249,8 +252,9 @@ static void refuses_every_order_with_one_bit_flipped(void **state)
     buf_init(&body, ORDER_BYTES_MAX);
     buf_init(&sigs, 4096);
     stand_seal(s, &o, &body, &sigs);
-    struct envelope e = {
-        .type = span_text(ORDER_TYPE), .body = buf_span(&body), .sigs = buf_span(&sigs)};
+    struct envelope e = {.type = span_text(ORDER_TYPE),
+                         .body = buf_span(&body),
+                         .sigs = buf_span(&sigs)};
     uint64_t tried = 0;
     struct buf *part[] = {&body, &sigs};
     for (int k = 0; k < 2; k++) {
@@ -365,7 +369,8 @@ static void refuses_to_start_with_a_broken_executor_file(void **state)
 {
     struct stand *s = *state;
     char error[512];
-    stand_write(s, "executors.d/bad.conf", "executor \"bad\" { kind = sorcery }\n", 0644);
+    stand_write(s, "executors.d/bad.conf", "executor \"bad\" { kind = sorcery }\n",
+                0644);
     assert_int_equal(stand_try_open(s, error, sizeof error), ST_CORRUPT);
     assert_non_null(strstr(error, "bad.conf:1"));
     stand_write(s, "executors.d/bad.conf", "", 0666);

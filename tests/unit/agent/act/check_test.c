@@ -15,7 +15,8 @@ struct wrong {
     void (*make)(struct stand *s, struct order *o, struct check_facts *f);
 };
 
-#define CASE(what) static void what(struct stand *s, struct order *o, struct check_facts *f)
+#define CASE(what)                                                                     \
+    static void what(struct stand *s, struct order *o, struct check_facts *f)
 #define UNUSED ((void)s, (void)o, (void)f)
 
 CASE(nothing)
@@ -181,7 +182,8 @@ CASE(executor_of_other_models)
 CASE(has_params)
 {
     UNUSED;
-    static const struct pair pair = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"b", 1}};
+    static const struct pair pair = {{(const uint8_t *)"a", 1},
+                                     {(const uint8_t *)"b", 1}};
     o->param = &pair;
     o->params = 1;
 }
@@ -248,9 +250,9 @@ static void journal_one(struct stand *s, struct check_facts *f, struct token tok
     struct deed *deed;
     struct outcome outcome = {.state = RECEIPT_DONE};
     uint8_t kernel[16] = {0};
-    assert_int_equal(deeds_receive(f->deeds, &o, span_text("x"), kernel, 0,
-                                   f->now.wall_ns, &deed),
-                     ST_OK);
+    assert_int_equal(
+        deeds_receive(f->deeds, &o, span_text("x"), kernel, 0, f->now.wall_ns, &deed),
+        ST_OK);
     if (begin)
         assert_int_equal(deeds_begin(f->deeds, deed, "v2", f->now.wall_ns), ST_OK);
     assert_int_equal(deeds_finish(f->deeds, deed, &outcome, f->now.wall_ns), ST_OK);
@@ -477,8 +479,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_each_fault_with_its_code),
-        cmocka_unit_test_setup_teardown(knows_an_order_again_before_it_looks_at_the_fence,
-                                        stand_setup, stand_teardown),
+        cmocka_unit_test_setup_teardown(
+            knows_an_order_again_before_it_looks_at_the_fence, stand_setup,
+            stand_teardown),
         cmocka_unit_test_setup_teardown(refuses_when_the_journal_cannot_be_written,
                                         stand_setup, stand_teardown),
     };

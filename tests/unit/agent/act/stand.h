@@ -60,7 +60,7 @@ struct stand {
     uint64_t seq;
     bool is_full;
     int served;
-    int fault;         // at which point the process dies; -1 = none
+    int fault; // at which point the process dies; -1 = none
     uint64_t patience_ns;
     uint64_t ahead_ns; // how far the monotonic clock is put forward
 };
@@ -70,8 +70,8 @@ static inline void stand_path(const struct stand *s, const char *name, char *out
     assert_true(snprintf(out, STAND_PATH, "%s/%s", s->folder, name) < STAND_PATH);
 }
 
-static inline void stand_write(const struct stand *s, const char *name, const char *text,
-                               unsigned mode)
+static inline void stand_write(const struct stand *s, const char *name,
+                               const char *text, unsigned mode)
 {
     char path[STAND_PATH];
     stand_path(s, name, path);
@@ -505,8 +505,10 @@ static inline void stand_seal(const struct stand *s, const struct order *o,
         fail_msg("order: %s", fault);
     memcpy(sig.kid, s->order_key.kid, 8);
     assert_int_equal(
-        sign_body(s->order_seed, span_text(ORDER_TYPE), buf_span(body), sig.sig), ST_OK);
-    assert_int_equal(message_encode_list(&signature_message, &sig, 1, sigs, NULL), ST_OK);
+        sign_body(s->order_seed, span_text(ORDER_TYPE), buf_span(body), sig.sig),
+        ST_OK);
+    assert_int_equal(message_encode_list(&signature_message, &sig, 1, sigs, NULL),
+                     ST_OK);
 }
 
 static inline void stand_send(struct stand *s, const struct order *o)
@@ -515,8 +517,9 @@ static inline void stand_send(struct stand *s, const struct order *o)
     buf_init(&body, ORDER_BYTES_MAX);
     buf_init(&sigs, 4096);
     stand_seal(s, o, &body, &sigs);
-    struct envelope e = {
-        .type = span_text(ORDER_TYPE), .body = buf_span(&body), .sigs = buf_span(&sigs)};
+    struct envelope e = {.type = span_text(ORDER_TYPE),
+                         .body = buf_span(&body),
+                         .sigs = buf_span(&sigs)};
     stand_tick(s);
     act_order(s->act, &e, s->now);
     buf_fini(&body);
