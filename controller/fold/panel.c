@@ -18,7 +18,8 @@ void panel_fini(struct panel *p)
 static enum status fill_one(struct panel *p, uint32_t i, const struct window_feature *f)
 {
     if (!p->profile[i]) {
-        struct profile_options o = {.kind = PROFILE_NUMERIC, .seed = i + 1};
+        struct profile_options o = {
+            .kind = PROFILE_NUMERIC, .width = GRID_F64, .seed = i + 1};
         ST_TRY(profile_open(&o, NULL, &p->profile[i]));
     }
     ST_TRY(profile_decode(p->profile[i], f->profile));
