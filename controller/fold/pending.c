@@ -63,6 +63,7 @@ enum status pending_merge(struct span into, struct span from, uint8_t kind,
 {
     struct profile_options o = {
         .kind = kind == FEATURE_CATEGORICAL ? PROFILE_CATEGORICAL : PROFILE_NUMERIC,
+        .width = GRID_F64,
         .seed = salt};
     struct profile *a = NULL, *b = NULL;
     // Fresh ones each time: their coins depend on the salt alone, not on what this
