@@ -378,6 +378,11 @@ static enum status load_profile(struct pane_column *c, struct span bytes)
     struct profile *read;
     ST_TRY(profile_open(&options, NULL, &read));
     enum status st = profile_decode(read, bytes);
+    // Cells of another grid could not be counted on.
+    bool is_empty = st == ST_OK && profile_counters(read)->rows == 0;
+    if (st == ST_OK && !is_empty &&
+        profile_grid_id(read) != profile_grid_id(c->profile))
+        st = ST_CONFLICT;
     if (st == ST_OK)
         st = profile_merge(c->profile, read);
     profile_close(read);
