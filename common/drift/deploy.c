@@ -403,11 +403,11 @@ static void count_mover(const struct deploy *d, uint32_t i, const struct mover *
     bool judged = is_loss || s->role == ROLE_OUTPUT;
     if (!judged || hit)
         return;
-    bool within = fabs(m->effect) + m->band <= m->gate;
-    t->same = t->same && within;
-    if (within || d->windows == 0 || !(m->gate > 0))
+    double left = m->gate - fabs(m->effect);
+    t->same = t->same && m->band <= left;
+    if (m->band <= left || !(left > 0) || d->windows == 0)
         return;
-    double more = (m->band / m->gate) * (m->band / m->gate) - 1;
+    double more = (m->band / left) * (m->band / left) - 1; // the band shrinks by sqrt n
     t->rows_needed = fmax(t->rows_needed, more * (double)d->subject[i].rows);
 }
 

@@ -9,9 +9,10 @@
 #include "common/drift/court.h"
 #include "common/drift/integrity.h"
 
-#define CALM_WINDOWS 5    // windows under half the gates until an alert clears
-#define ESCALATE_FACTOR 2 // times the effect
-#define GROSS_BLOCKS 2    // blocks that a gross change must last to page by itself
+#define CALM_WINDOWS 5     // windows under half the gates until an alert clears
+#define ESCALATE_FACTOR 2  // times the effect
+#define SETTLING_WINDOWS 5 // windows that an effect takes to show its size
+#define GROSS_BLOCKS 2     // blocks that a gross change must last to page by itself
 
 // What one subject's step needs to know.
 struct step {
@@ -161,6 +162,9 @@ static void live_on(struct step *t)
         clear_alert(t);
         return;
     }
+    // The effect is smoothed: what it grows to at once is still the first change.
+    if (s->second_seen <= SETTLING_WINDOWS && t->fast.effect > (double)s->opened_effect)
+        s->opened_effect = (float)t->fast.effect;
     if (earns_page(t))
         make_page(t);
     else if (t->fast.any && s->signal <= SIGNAL_CONTRIBUTION &&

@@ -7,6 +7,7 @@
 
 #define DAY_NS (24ull * 3600 * 1000000000)
 #define CLIP_SD 4.0
+#define NAMING_LAG 1000.0
 
 struct subject_row {
     uint32_t tests;
@@ -253,31 +254,52 @@ void subject_add(const struct subject *s, struct subject_state *state,
     state->rows = w->rows;
 }
 
+// The effect as `of` sees it: against the profile, or against the second one.
+static double seen_effect(const struct subject *s, const struct subject_state *state,
+                          uint32_t test, bool is_second)
+{
+    const struct subject_test *t = &s->test[test];
+    double effect = subject_effect(s, state, test);
+    return is_second ? effect - t->sign * (double)state->memory[t->component].shift
+                     : effect;
+}
+
+// Whether test `a` tells more than `b`. A gate that is reached goes before evidence. A
+// shift also widens, fills the tail and is a distance; so of the components of one
+// shape the first one names the change, unless a later one is a hundred times as
+// strong.
+static bool tells_more(const struct subject *s, const double *m, const bool *admitted,
+                       uint32_t a, uint32_t b)
+{
+    uint8_t first = s->test[a].signal, second = s->test[b].signal;
+    if (admitted[a] != admitted[b])
+        return admitted[a];
+    if (first == second || first > SIGNAL_DISTANCE || second > SIGNAL_DISTANCE)
+        return m[a] > m[b];
+    return first < second ? NAMING_LAG * m[a] >= m[b] : m[a] > NAMING_LAG * m[b];
+}
+
 static void peak(const struct subject *s, const struct subject_state *state,
                  const struct evidence *of, bool is_second, struct subject_peak *out)
 {
+    double m[SUBJECT_TESTS_MAX];
+    bool admitted[SUBJECT_TESTS_MAX];
     *out = (struct subject_peak){.any = false};
-    double best = -1, best_admitted = -1;
     for (uint32_t i = 0; i < s->tests; i++) {
-        const struct subject_test *t = &s->test[i];
-        double m = evidence_of(&of[i]), effect = subject_effect(s, state, i);
-        if (is_second)
-            effect -= t->sign * (double)state->memory[t->component].shift;
-        out->evidence += m;
-        bool admitted = effect >= subject_gate(s, i);
-        if (admitted)
-            out->admitted += m;
-        if ((admitted && m > best_admitted) || (!out->any && !admitted && m > best)) {
-            best = m;
-            best_admitted = admitted ? m : best_admitted;
-            out->any = out->any || admitted;
+        m[i] = evidence_of(&of[i]);
+        admitted[i] = seen_effect(s, state, i, is_second) >= subject_gate(s, i);
+        out->any = out->any || admitted[i];
+        out->evidence += m[i];
+        out->admitted += admitted[i] ? m[i] : 0;
+        if (i > 0 && tells_more(s, m, admitted, i, out->test))
             out->test = i;
-            out->effect = effect;
-            out->gate = subject_gate(s, i);
-        }
     }
-    out->evidence /= s->tests ? s->tests : 1;
-    out->admitted /= s->tests ? s->tests : 1;
+    if (s->tests == 0)
+        return;
+    out->evidence /= s->tests;
+    out->admitted /= s->tests;
+    out->effect = seen_effect(s, state, out->test, is_second);
+    out->gate = subject_gate(s, out->test);
 }
 
 void subject_peak_fast(const struct subject *s, const struct subject_state *state,
