@@ -227,14 +227,14 @@ static void a_flash_window_is_judged_by_integrity_alone(void **state)
     struct judgement got;
     world_judge(&s->world, s->judge, &straight, 3, ALARM_OPEN, NULL);
     struct drift_window w = *world_window(&s->world, &(struct bend){.shift = 1});
-    w.flags = WINDOW_FLASH;
+    w.flags = DRIFT_FLASH;
     assert_int_equal(judge_window(s->judge, &w, &got), ST_OK);
     assert_int_equal(got.alarms, 0);
     struct judge_view v;
     judge_view(s->judge, 0, &v);
     assert_int_equal(v.windows, 3); // nothing was fed
     w = *world_window(&s->world, &(struct bend){.missing = 0.5});
-    w.flags = WINDOW_FLASH;
+    w.flags = DRIFT_FLASH;
     assert_int_equal(judge_window(s->judge, &w, &got), ST_OK);
     assert_int_equal(got.alarms, 1);
     assert_int_equal(got.alarm[0].signal, SIGNAL_FLASH);
