@@ -49,6 +49,7 @@ struct model {
     struct account told;     // as the sealed windows have told
     uint64_t streamed;       // rows and drops of stream doors, all told
     uint64_t *streamed_page; // the same, in the page that survives; NULL: no slot
+    uint64_t lost;           // rows that a kill took, not told in a notice yet
     bool is_dirty;           // something changed since the last snapshot
     uint64_t saved_ns;       // when that was
 };
@@ -84,14 +85,18 @@ struct yardstick *model_yardstick(const struct model *m, struct span version);
 // (of another model), ST_CORRUPT, ST_VERSION, ST_NOMEM.
 MUST_USE enum status model_take_reference(struct model *m, struct span body);
 
-// --- seal.c
+// --- turn.c
 
 // Seals all that is due: entries and the state in one group. ST_FULL: the spool is
 // full, everything stays open; ST_NOMEM.
 MUST_USE enum status model_seal(struct model *m, const struct registry_hooks *hooks,
                                 uint64_t now_ns);
 
-// Commits a snapshot alone.
+// Adds a kedge.notice.v1 to the group under way. `model` may be empty.
+MUST_USE enum status model_notice(const struct registry_hooks *hooks, struct span model,
+                                  uint64_t at, const char *kind, struct span detail);
+
+// Commits a snapshot; with it a notice "rows_lost" when a kill took rows of streams.
 MUST_USE enum status model_save(struct model *m, const struct registry_hooks *hooks,
                                 uint64_t now_ns);
 

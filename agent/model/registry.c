@@ -15,6 +15,7 @@
 #include "common/base/table.h"
 
 #define SAVE_EVERY_NS (5 * NS_PER_S)
+#define STRAY_EVERY_NS (600 * NS_PER_S)
 #define RETRY_NS (1 * NS_PER_S)
 #define REFERENCE_FILE_MAX (16u << 20)
 #define LABEL_WAIT_DEFAULT_NS (24 * 3600 * NS_PER_S)
@@ -32,7 +33,9 @@ struct registry {
     struct table *models; // by name
     struct account_page *page;
     struct origin origin[ORIGIN_COUNT];
-    struct account stray; // of no model of this host
+    struct account stray; // of no model of this host,
+    uint64_t stray_told;  // and what the controller has been told of it
+    uint64_t stray_ns;    // when
     uint64_t now_ns;
     uint64_t retry_ns;  // after a full spool: not before
     bool is_due;        // a model has something to seal
@@ -173,7 +176,7 @@ enum status registry_add(struct registry *r, const struct model_settings *s,
     m->is_dirty = true;
     if (mark)
         *mark = kept;
-    return state.size > 0 ? st : ST_OK;
+    return state.size > 0 && st != ST_OK ? ST_CORRUPT : ST_OK;
 }
 
 static struct model *find(struct registry *r, struct span name)
@@ -294,9 +297,35 @@ void registry_now(struct registry *r, uint64_t now_ns)
 
 // --- Turns
 
+// Rows that name no model of this host have no window to be told in.
+static void tell_stray(struct registry *r)
+{
+    if (r->stray.observed == r->stray_told || r->now_ns < r->stray_ns + STRAY_EVERY_NS)
+        return;
+    struct buf detail;
+    buf_init(&detail, 256);
+    buf_printf(&detail, "%" PRIu64 " rows belong to no model of this host:",
+               r->stray.observed - r->stray_told);
+    for (uint32_t i = 0; i < DROP_REASONS; i++)
+        if (r->stray.dropped[i] > 0)
+            buf_printf(&detail, " %s=%" PRIu64, drop_reason_name((enum drop_reason)i),
+                       r->stray.dropped[i]);
+    enum status st = model_notice(&r->hooks, (struct span){0}, r->now_ns,
+                                  "rows_unattributed", buf_span(&detail));
+    if (st == ST_OK)
+        st = r->hooks.commit(r->hooks.self);
+    if (st == ST_OK)
+        r->stray_told = r->stray.observed;
+    else
+        r->hooks.abort(r->hooks.self);
+    r->stray_ns = r->now_ns;
+    buf_fini(&detail);
+}
+
 static void save_if_old(struct registry *r, struct model *m, uint64_t now_ns)
 {
-    if (!m->is_dirty || now_ns < m->saved_ns + SAVE_EVERY_NS)
+    bool is_old = now_ns >= m->saved_ns + SAVE_EVERY_NS;
+    if (!m->is_dirty || !(is_old || m->lost > 0))
         return;
     if (model_save(m, &r->hooks, now_ns) != ST_OK)
         m->saved_ns = now_ns; // the spool is full: it is tried again later
@@ -315,6 +344,7 @@ void registry_turn(struct registry *r, uint64_t now_ns, uint64_t *next_ns)
     }
     if (r->is_due)
         seal_due(r);
+    tell_stray(r);
     for (at = 0; table_next(r->models, &at, NULL, &value);) {
         struct model *m = value;
         save_if_old(r, m, now_ns);

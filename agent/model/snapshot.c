@@ -141,6 +141,21 @@ static void forget(struct model *m)
     m->account = m->told = (struct account){0};
 }
 
+// What stream doors were given behind the snapshot went down with the process. A page
+// that is behind the snapshot is a new one.
+static void count_lost(struct model *m)
+{
+    if (!m->streamed_page)
+        return;
+    if (*m->streamed_page > m->streamed) {
+        m->lost = *m->streamed_page - m->streamed;
+        m->account.observed += m->lost;
+        m->account.dropped[DROP_CRASH] += m->lost;
+        m->streamed = *m->streamed_page;
+    }
+    *m->streamed_page = m->streamed;
+}
+
 enum status model_restore(struct model *m, struct span state, struct span *mark)
 {
     enum status st = take_all(m, state, mark);
@@ -148,16 +163,6 @@ enum status model_restore(struct model *m, struct span state, struct span *mark)
         *mark = (struct span){0};
         forget(m);
     }
-    // What stream doors were given behind the snapshot went down with the process. A
-    // page that is behind it is a new one.
-    if (m->streamed_page) {
-        if (*m->streamed_page > m->streamed) {
-            uint64_t lost = *m->streamed_page - m->streamed;
-            m->account.observed += lost;
-            m->account.dropped[DROP_CRASH] += lost;
-        }
-        m->streamed = *m->streamed_page =
-            *m->streamed_page > m->streamed ? *m->streamed_page : m->streamed;
-    }
+    count_lost(m);
     return st;
 }

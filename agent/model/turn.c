@@ -2,10 +2,12 @@
 // contracts stand in model.h.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/model/model.h"
 #include "agent/model/seal.h"
+#include "proto/messages/attest.h"
 
 // Silence is told window by window up to here; a longer one in a single window.
 #define EMPTY_MAX 16
@@ -193,17 +195,51 @@ enum status model_seal(struct model *m, const struct registry_hooks *hooks,
     return ST_OK;
 }
 
+enum status model_notice(const struct registry_hooks *hooks, struct span model,
+                         uint64_t at, const char *kind, struct span detail)
+{
+    struct notice n = {
+        .model = model, .at = at, .kind = span_text(kind), .detail = detail};
+    struct buf body;
+    hooks->stamp(hooks->self, n.boot, &n.seq);
+    buf_init(&body, 4096);
+    enum status st = message_encode(&notice_message, &n, &body, NULL);
+    if (st == ST_OK)
+        st = hooks->entry(hooks->self, notice_message.type, buf_span(&body));
+    buf_fini(&body);
+    return st;
+}
+
+static enum status tell_lost(const struct turn *t)
+{
+    const struct model *m = t->model;
+    struct buf detail;
+    if (m->lost == 0)
+        return ST_OK;
+    buf_init(&detail, 256);
+    buf_printf(&detail,
+               "%" PRIu64 " rows stood in open windows when the agent was killed",
+               m->lost);
+    enum status st =
+        model_notice(t->hooks, m->name, m->watermark, "rows_lost", buf_span(&detail));
+    buf_fini(&detail);
+    return st;
+}
+
 enum status model_save(struct model *m, const struct registry_hooks *hooks,
                        uint64_t now_ns)
 {
     const struct turn t = {.model = m, .hooks = hooks, .now_ns = now_ns};
-    enum status st = put_state(&t, m->sealed_to, &m->account, &m->told);
+    enum status st = tell_lost(&t);
+    if (st == ST_OK)
+        st = put_state(&t, m->sealed_to, &m->account, &m->told);
     if (st == ST_OK)
         st = hooks->commit(hooks->self);
     if (st != ST_OK) {
         hooks->abort(hooks->self);
         return st;
     }
+    m->lost = 0;
     m->is_dirty = false;
     m->saved_ns = now_ns;
     return ST_OK;

@@ -20,6 +20,7 @@
 #include "common/base/mem.h"
 #include "common/sketch/profile.h"
 #include "common/sketch/quantile.h"
+#include "proto/messages/attest.h"
 #include "proto/messages/reference.h"
 #include "proto/messages/window.h"
 
@@ -57,6 +58,8 @@ struct stage {
     uint64_t file_position;
     uint64_t file_mark;
     uint64_t now;
+    char notice[256]; // the last one
+    uint32_t notices;
     struct model_settings settings;
 };
 
@@ -67,10 +70,25 @@ static void keep_stamp(void *self, uint8_t boot[16], uint64_t *seq)
     *seq = s->seq + s->pending + 1;
 }
 
+static enum status keep_notice(struct stage *s, struct span body)
+{
+    uint8_t memory[1024];
+    struct pool pool;
+    struct notice n;
+    pool_init(&pool, memory, sizeof memory);
+    assert_int_equal(message_decode(&notice_message, body, &pool, &n), ST_OK);
+    snprintf(s->notice, sizeof s->notice, "%.*s: %.*s", (int)n.kind.size, n.kind.data,
+             (int)n.detail.size, n.detail.data);
+    s->notices++;
+    return ST_OK;
+}
+
 static enum status keep_entry(void *self, const char *type, struct span body)
 {
     struct stage *s = self;
     struct pool pool;
+    if (strcmp(type, "kedge.notice.v1") == 0)
+        return keep_notice(s, body);
     assert_string_equal(type, "kedge.window.v1");
     assert_true(s->windows + s->pending < WINDOWS_MAX);
     struct kept_window *k = &s->window[s->windows + s->pending];
@@ -495,6 +513,12 @@ static void drops_are_told_with_the_next_window(void **state)
     s->stream.row(s->stream.self, &o);
     assert_int_equal(registry_unattributed(s->registry)->dropped[DROP_UNKNOWN_MODEL],
                      1);
+    registry_turn(s->registry, NOW + 1, NULL);
+    assert_string_equal(s->notice,
+                        "rows_unattributed: 6 rows belong to no model of this "
+                        "host: malformed=5 unknown_model=1");
+    registry_turn(s->registry, NOW + 3600 * NS_PER_S, NULL);
+    assert_int_equal(s->notices, 1);
     assert_exact(s);
 }
 
@@ -830,7 +854,13 @@ static void what_a_kill_takes_of_a_stream_is_counted(void **state)
     assert_int_equal(a.observed, 11);
     assert_int_equal(a.dropped[DROP_CRASH], 9);
     assert_exact(s);
-    kill_and_restart(s); // it is not counted again
+    registry_turn(s->registry, NOW + 1, NULL);
+    assert_string_equal(
+        s->notice, "rows_lost: 9 rows stood in open windows when the agent was killed");
+    assert_int_equal(s->notices, 1);
+    kill_and_restart(s); // it is not counted again, nor told
+    registry_turn(s->registry, NOW + 1, NULL);
+    assert_int_equal(s->notices, 1);
     assert_int_equal(account_of(s, NULL).dropped[DROP_CRASH], 9);
     give(s, T0 + 2 * MINUTE);
     give(s, T0 + 3 * MINUTE);
