@@ -131,6 +131,16 @@ void ask_answer(struct core *c, const struct effect *e)
     mem_wipe(w, sizeof *w);
 }
 
+void ask_fail(struct core *c, const struct gathered *g, const char *why)
+{
+    struct entry_command e;
+    if (entry_read_command(g->entry.body, &e) != ST_OK)
+        return;
+    struct effect failed = {
+        .kind = EFFECT_ANSWER, .number = e.request, .code = 1, .text = span_text(why)};
+    ask_answer(c, &failed);
+}
+
 // --- Who asks
 // ----------------------------------------------------------------------------
 
@@ -268,6 +278,9 @@ static void take_question(struct core *c, struct shelf *s, struct question *q)
         query(c, s, q);
     else if (q->q.args + 2 > ENTRY_ARGS_MAX)
         refuse(c, q, EXIT_USAGE, "too many arguments");
+    else if (c->is_stuck || c->is_full)
+        refuse(c, q, 1,
+               "the store takes nothing at the moment: see the controller's log");
     else
         command(c, q);
 }

@@ -19,7 +19,9 @@
 #include "proto/messages/record.h"
 
 #define POOL_BYTES (8u << 20)
-#define LOOK_NS NS_PER_S  // how often it looks whether a tick is due
+#define LOOK_NS NS_PER_S // how often it looks whether a tick is due
+// Least that must be free: a tenth of the disk, or this much.
+#define DISK_RESERVE (UINT64_C(4) << 30)
 #define RETRY_NS NS_PER_S // after a commit that failed
 
 static void introduce(struct core *c)
@@ -119,7 +121,7 @@ static enum status begin_tape(struct core *c)
     struct span fleet = span_of(c->settings->fleet, sizeof c->settings->fleet);
     ST_TRY(core_gather(c, TAPE_META, fleet, NULL));
     ST_TRY(gather_admin(c));
-    ST_TRY(core_commit(c, clock_mono_ns()));
+    ST_TRY(core_commit(c));
     return c->gathered == 0 ? ST_OK : ST_IO;
 }
 
@@ -246,6 +248,7 @@ enum status core_admit_all(struct core *c)
     if (st == ST_OK)
         st = admit_operators(c, s);
     store_abort(t);
+    c->has_gate = st == ST_OK;
     return st;
 }
 
@@ -310,14 +313,20 @@ static void carry_out_all(struct core *c, struct effects *effects)
 {
     struct store_txn *t = NULL;
     struct shelf *s = NULL;
-    if (effects_len(effects) == 0)
-        return;
-    if (core_reader(c, &t, &s) != ST_OK)
+    if (effects_len(effects) == 0 || core_reader(c, &t, &s) != ST_OK)
         return;
     for (uint32_t i = 0; i < effects_len(effects); i++)
         carry_out(c, s, effects_at(effects, i));
     store_abort(t);
     effects_clear(effects);
+}
+
+void core_carry_out(struct core *c)
+{
+    if (c->has_gate)
+        carry_out_all(c, c->effects);
+    else
+        effects_clear(c->effects); // all keys are admitted when the gate is there
 }
 
 // --- What the gate hands on
@@ -438,11 +447,14 @@ static void take(struct core *c, const struct line_message *m)
     }
 }
 
+// Room is left in the group for what effects append. While the store is stuck the group
+// may fill up, so that questions behind the reports are still answered.
 static void take_line(struct core *c)
 {
+    uint32_t most =
+        c->is_stuck || c->is_full ? TAPE_APPEND_MAX - CORE_GROUP : CORE_GROUP;
     struct line_message m;
-    // Room is left in the group for what effects append.
-    while (c->gathered < CORE_GROUP) {
+    while (c->gathered < most) {
         enum status st = line_take(c->line, &m);
         if (st == ST_CLOSED)
             c->must_stop = true;
@@ -454,35 +466,57 @@ static void take_line(struct core *c)
 }
 
 // A TICK each second while something waits for time alone, else each 10 s.
-static void gather_tick(struct core *c, uint64_t mono_ns)
+static void gather_tick(struct core *c)
 {
-    if (mono_ns - c->look_ns < LOOK_NS)
-        return;
-    c->look_ns = mono_ns;
     struct store_txn *t;
     struct shelf *s;
     if (core_reader(c, &t, &s) != ST_OK)
         return;
     uint64_t due = fold_next_tick(c->fold, s);
     store_abort(t);
-    if (c->wall_ns >= due && core_gather(c, TAPE_TICK, (struct span){0}, NULL) == ST_OK)
-        c->tick_ns = c->wall_ns;
+    if (c->wall_ns >= due && core_gather(c, TAPE_TICK, (struct span){0}, NULL) != ST_OK)
+        log_line(LOG_DEBUG, "a tick waits for room", "");
+}
+
+// Nearly all of the disk, or all of the quota: agents keep what they have.
+static void look_at_disk(struct core *c)
+{
+    struct store_size z;
+    if (store_measure(c->store, &z) != ST_OK)
+        return;
+    bool was_full = c->is_full;
+    uint64_t reserve =
+        z.disk_bytes / 10 < DISK_RESERVE ? z.disk_bytes / 10 : DISK_RESERVE;
+    c->is_full =
+        z.used_bytes > c->settings->file.store_bytes || z.disk_free_bytes < reserve;
+    if (c->is_full && !was_full)
+        log_line(LOG_ERROR, "the disk is nearly full: no reports are taken",
+                 "used=%" PRIu64 " quota=%" PRIu64 " disk_free=%" PRIu64, z.used_bytes,
+                 c->settings->file.store_bytes, z.disk_free_bytes);
+    else if (was_full && !c->is_full)
+        log_line(LOG_INFO, "reports are taken again", "used=%" PRIu64, z.used_bytes);
+}
+
+// Each second: the disk, and whether a tick is due.
+static void look(struct core *c, uint64_t mono_ns)
+{
+    if (mono_ns - c->look_ns < LOOK_NS)
+        return;
+    c->look_ns = mono_ns;
+    look_at_disk(c);
+    if (!c->is_stuck && !c->is_full)
+        gather_tick(c);
 }
 
 enum status core_turn(struct core *c, uint64_t wall_ns, uint64_t mono_ns)
 {
     c->wall_ns = wall_ns;
-    if (c->is_stuck && mono_ns < c->retry_ns)
-        return ST_OK; // reports wait in the gate, and then in their agents
-    if (!c->is_stuck) {
-        take_line(c);
-        gather_tick(c, mono_ns);
-    }
-    enum status st = c->gathered > 0 ? core_commit(c, mono_ns) : ST_OK;
-    if (st == ST_OK)
-        carry_out_all(c, c->effects);
-    else
+    take_line(c);
+    look(c, mono_ns);
+    bool may_try = !c->is_full && (!c->is_stuck || mono_ns >= c->retry_ns);
+    if (c->gathered > 0 && may_try && core_commit(c) != ST_OK)
         c->retry_ns = mono_ns + RETRY_NS;
+    carry_out_all(c, c->effects); // what a commit could not, since no reader was free
     carry_out_all(c, c->late);
     return c->must_stop ? ST_CLOSED : ST_OK;
 }

@@ -70,9 +70,11 @@ struct core {
     uint64_t requests;
     struct pool pool;
     struct buf body, frame;
-    uint64_t wall_ns, tick_ns, look_ns, retry_ns;
-    uint64_t commits, refused_commits;
+    uint64_t wall_ns, look_ns, retry_ns;
+    uint64_t commits, refused;
     bool is_stuck; // the store does not take anything at the moment
+    bool is_full;  // the disk or the quota is nearly used up: no more reports
+    bool has_gate; // somebody listens at the other end of the line
     bool must_stop;
 };
 
@@ -94,14 +96,22 @@ MUST_USE enum status core_turn(struct core *c, uint64_t wall_ns, uint64_t mono_n
 // is none left.
 MUST_USE enum status core_gather(struct core *c, enum tape_kind kind, struct span body,
                                  const uint8_t *agent);
-MUST_USE enum status core_commit(struct core *c, uint64_t mono_ns);
+// Appends the group, answers, and carries out what follows. On failure it stays as it
+// is.
+MUST_USE enum status core_commit(struct core *c);
+void core_drop_first(struct core *c, uint32_t n);
+void core_carry_out(struct core *c);
 struct waiter *core_wait(struct core *c); // NULL: too many wait
 struct waiter *core_waiter(struct core *c, uint64_t request);
 MUST_USE enum status core_reader(struct core *c, struct store_txn **out,
                                  struct shelf **shelf);
 
 // mail.c: what goes to agents and hosts.
-void mail_acks(struct core *c);
+// Answers the reports among entries [from, from + n) of the group, and gives their
+// agents' credit back.
+void mail_acks(struct core *c, uint32_t from, uint32_t n);
+// Answers one that could not be folded.
+void mail_poison(struct core *c, const struct gathered *g);
 void mail_welcome(struct core *c, const uint8_t *agent);
 void mail_references(struct core *c, struct shelf *s, const uint8_t *agent);
 void mail_reference(struct core *c, struct shelf *s, struct span model,
@@ -115,6 +125,8 @@ void mail_enrol_refusal(struct core *c, const uint8_t id[5], uint32_t code,
 // ask.c: what comes from operators and hosts that enrol, and its answers.
 void ask_take(struct core *c, const struct line_message *m);
 void ask_enrol(struct core *c, const struct line_message *m);
+// A command that the store does not take.
+void ask_fail(struct core *c, const struct gathered *g, const char *why);
 void ask_answer(struct core *c, const struct effect *e);
 void ask_send(struct core *c, const uint8_t id[5], uint64_t query, uint8_t code,
               struct span json);

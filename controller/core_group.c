@@ -53,48 +53,75 @@ static bool is_stores_fault(enum status st)
     return st == ST_FULL || st == ST_IO || st == ST_NOMEM;
 }
 
-static void forget_group(struct core *c)
+// What follows from `n` entries that are durable now.
+static void settle(struct core *c, uint32_t from, uint32_t n)
 {
-    c->gathered = 0;
+    c->commits++;
+    mail_acks(c, from, n);
+    core_carry_out(c);
 }
 
 // One entry breaks the fold: it is a fault of ours. The others must not suffer, so each
-// is tried alone, and the culprit is named and left out.
+// is tried alone, and the culprit is named and refused.
 static enum status append_one_by_one(struct core *c)
 {
     for (uint32_t i = 0; i < c->gathered; i++) {
         enum status st = append(c, i, 1);
-        if (is_stores_fault(st))
+        if (is_stores_fault(st)) {
+            // What is done leaves the group; the rest waits.
+            core_drop_first(c, i);
             return st;
-        if (st != ST_OK) {
-            c->refused_commits++;
-            log_line(LOG_ERROR, "an entry could not be folded", "kind=%u why=%s",
-                     c->group[i].entry.kind, status_text(st));
         }
+        if (st == ST_OK) {
+            settle(c, i, 1);
+            continue;
+        }
+        c->refused++;
+        log_line(LOG_ERROR, "an entry could not be folded", "kind=%u why=%s",
+                 c->group[i].entry.kind, status_text(st));
+        mail_poison(c, &c->group[i]);
     }
+    c->gathered = 0;
     return ST_OK;
 }
 
-enum status core_commit(struct core *c, uint64_t mono_ns)
+// Moves entries to the front; each keeps its own bytes.
+void core_drop_first(struct core *c, uint32_t n)
 {
-    (void)mono_ns;
-    enum status st = append(c, 0, c->gathered);
+    for (uint32_t i = n; i < c->gathered; i++) {
+        struct gathered kept = c->group[i - n];
+        c->group[i - n] = c->group[i];
+        c->group[i] = kept;
+    }
+    c->gathered -= n;
+}
+
+static enum status note_stuck(struct core *c, enum status st)
+{
+    if (!c->is_stuck)
+        log_line(LOG_ERROR, "nothing is acknowledged until the store takes it again",
+                 "why=%s waiting=%u", status_text(st), c->gathered);
+    c->is_stuck = true;
+    return st;
+}
+
+enum status core_commit(struct core *c)
+{
+    uint32_t n = c->gathered;
+    enum status st = append(c, 0, n);
     if (st != ST_OK && !is_stores_fault(st))
         st = append_one_by_one(c);
-    if (st != ST_OK) {
-        if (!c->is_stuck)
-            log_line(LOG_ERROR,
-                     "nothing is acknowledged until the store takes it again",
-                     "why=%s waiting=%u", status_text(st), c->gathered);
-        c->is_stuck = true;
-        return st;
-    }
+    if (st != ST_OK)
+        return note_stuck(c, st);
     if (c->is_stuck)
-        log_line(LOG_INFO, "the store takes entries again", "waited=%u", c->gathered);
+        log_line(LOG_INFO, "the store takes entries again", "waited=%u", n);
     c->is_stuck = false;
-    c->commits++;
-    mail_acks(c);
-    forget_group(c);
+    n = c->gathered; // 0 when they went one by one
+    if (n > 0) {
+        // Effects may append: what they add stands behind these.
+        settle(c, 0, n);
+        core_drop_first(c, n);
+    }
     return ST_OK;
 }
 

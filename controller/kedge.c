@@ -1,5 +1,5 @@
-// The operators' command. It introduces the verbs that ask the controller, and those that
-// work alone on this machine.
+// The operators' command. It introduces the verbs that ask the controller, and those
+// that work alone on this machine.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>

@@ -106,15 +106,30 @@ static void send_answers(struct core *c)
     }
 }
 
-// Gives each agent's credit back at the gate, whatever became of its reports.
-void mail_acks(struct core *c)
+void mail_acks(struct core *c, uint32_t from, uint32_t n)
 {
     send_answers(c);
-    for (uint32_t i = 0; i < c->gathered; i++) {
+    for (uint32_t i = from; i < from + n; i++) {
         const struct gathered *g = &c->group[i];
         if (g->is_report)
             tell(c, g->agent, 1, WIRE_ACK, (struct span){0}, (struct span){0});
     }
+}
+
+void mail_poison(struct core *c, const struct gathered *g)
+{
+    struct entry_report r;
+    if (g->entry.kind == TAPE_COMMAND)
+        ask_fail(c, g, "the controller could not do it: see its log");
+    if (!g->is_report || entry_read_report(g->entry.body, &r) != ST_OK)
+        return;
+    struct ack_refusal refusal = {.code = span_text("internal"),
+                                  .why = span_text("the controller could not take it")};
+    struct ack a = {.refused = &refusal, .refusals = 1};
+    bool is_told = wire_place(r.body, a.boot, &refusal.seq) == ST_OK &&
+                   encode(c, &ack_message, &a);
+    tell(c, g->agent, 1, WIRE_ACK, is_told ? buf_span(&c->frame) : (struct span){0},
+         (struct span){0});
 }
 
 // --- Greetings

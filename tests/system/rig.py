@@ -6,6 +6,7 @@ command `kedge` is needed, so a fault in one of those cannot hide one here.
 SPDX-License-Identifier: Apache-2.0
 """
 
+import atexit
 import json
 import os
 import pathlib
@@ -68,6 +69,7 @@ class Controller:
         self.folder = pathlib.Path(folder)
         self.base = free_ports()
         self.process = None
+        atexit.register(self.kill)
         subprocess.run([BUILD / "kedge", "ctl", "init", "--port", str(self.base),
                         self.folder], check=True, stdout=subprocess.DEVNULL)
 
@@ -102,8 +104,9 @@ class Controller:
         return (self.folder / "log").read_text()
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     def stop(self):
         """Asks it to stop; its exit code."""
