@@ -2,6 +2,7 @@
 #include "agent/intake/unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -37,6 +38,8 @@ struct unix_door {
     char *path;
     int listener;
     int epoll;
+    int spare; // given up when file descriptors run out, so that a client can be
+               // refused
     struct observation_sink sink;
     struct rows *rows;
     struct unix_stats stats;
@@ -96,6 +99,7 @@ enum status unix_open(const struct unix_settings *settings,
     if (!d)
         return ST_NOMEM;
     d->listener = d->epoll = -1;
+    d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     d->sink = *sink;
     for (uint32_t i = 0; i < UNIX_CLIENTS_MAX; i++)
         d->client[i].fd = -1;
@@ -143,6 +147,8 @@ void unix_close(struct unix_door *d)
         close(d->listener);
     if (d->epoll >= 0)
         close(d->epoll);
+    if (d->spare >= 0)
+        close(d->spare);
     if (d->path)
         unlink(d->path);
     rows_close(d->rows);
@@ -270,10 +276,27 @@ static struct client *free_client(struct unix_door *d)
     return NULL;
 }
 
+// Without this a client for whom there is no descriptor would keep the door readable,
+// and the loop spinning.
+static bool refuse_without_descriptor(struct unix_door *d)
+{
+    if ((errno != EMFILE && errno != ENFILE) || d->spare < 0)
+        return false;
+    close(d->spare);
+    int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    d->stats.refused += fd >= 0;
+    return fd >= 0;
+}
+
 static void accept_all(struct unix_door *d)
 {
     for (;;) {
         int fd = accept4(d->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && refuse_without_descriptor(d))
+            continue;
         if (fd < 0)
             return;
         struct client *c = free_client(d);

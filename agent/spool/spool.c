@@ -4,11 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "agent/spool/group.h"
-#include "agent/spool/reel.h"
-#include "agent/spool/lease.h"
-#include "agent/spool/merge.h"
-#include "agent/spool/stock.h"
+#include "agent/spool/inner.h"
 #include "common/base/buf.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -18,38 +14,6 @@
 #define BYTES_DEFAULT (64u << 20)
 #define MEMORY_DEFAULT (4u << 20)
 #define WINDOWS_DEFAULT 64
-#define GROUP_BYTES_MAX (16u << 20)
-#define WAITING_MAX 1024
-#define MERGES_A_COMMIT 8
-
-// A group that the disk had no room for. Its states and entries are known to nobody
-// yet.
-struct waiting {
-    struct buf group;
-    uint32_t entries;
-};
-
-struct spool {
-    struct spool_settings settings;
-    uint8_t boot[16];
-    uint64_t start; // of this run of the agent
-    uint64_t next_seq;
-    uint64_t group_seq; // next_seq when the group began
-    struct reel *reel;
-    struct lease lease;
-    struct stock stock;
-    struct buf group;
-    uint32_t group_entries;
-    struct waiting waiting[WAITING_MAX];
-    uint32_t waiting_first, waitings;
-    uint64_t waiting_bytes;
-    uint64_t offered_start, offered_seq; // the last that was really handed out
-    bool is_online;
-    struct buf lent; // what spool_offer and spool_state_get lend
-    struct spool_stats stats;
-    void *pool_memory;
-    struct pool pool;
-};
 
 // --- Opening
 
@@ -110,7 +74,7 @@ enum status spool_open(const struct spool_settings *settings, struct spool **out
         s->settings.windows_max = WINDOWS_DEFAULT;
     memcpy(s->boot, settings->boot, sizeof s->boot);
     s->next_seq = s->group_seq = 1;
-    buf_init(&s->group, GROUP_BYTES_MAX);
+    buf_init(&s->group, SPOOL_GROUP_BYTES_MAX);
     buf_init(&s->lent, SPOOL_STATE_BYTES_MAX + SPOOL_ENTRY_BYTES_MAX);
     enum status st = load(s);
     if (st != ST_OK) {
@@ -131,7 +95,7 @@ void spool_close(struct spool *s)
     stock_fini(&s->stock);
     buf_fini(&s->group);
     buf_fini(&s->lent);
-    for (uint32_t i = 0; i < WAITING_MAX; i++)
+    for (uint32_t i = 0; i < SPOOL_WAITING_MAX; i++)
         buf_fini(&s->waiting[i].group);
     mem_free(s->pool_memory);
     mem_free(s);
@@ -188,7 +152,7 @@ void spool_abort(struct spool *s)
 
 // Room for what the group will add is made first, so that nothing can fail once it is
 // on disk.
-static enum status write_group(struct spool *s, struct span group, uint32_t entries)
+enum status spool_write(struct spool *s, struct span group, uint32_t entries)
 {
     struct place at;
     ST_TRY(stock_reserve(&s->stock, entries));
@@ -201,11 +165,11 @@ static bool write_waiting(struct spool *s)
 {
     while (s->waitings > 0) {
         struct waiting *w = &s->waiting[s->waiting_first];
-        if (write_group(s, buf_span(&w->group), w->entries) != ST_OK)
+        if (spool_write(s, buf_span(&w->group), w->entries) != ST_OK)
             return false;
         s->waiting_bytes -= w->group.size;
         buf_fini(&w->group);
-        s->waiting_first = (s->waiting_first + 1) % WAITING_MAX;
+        s->waiting_first = (s->waiting_first + 1) % SPOOL_WAITING_MAX;
         s->waitings--;
     }
     return true;
@@ -213,32 +177,31 @@ static bool write_waiting(struct spool *s)
 
 static enum status wait_group(struct spool *s)
 {
-    if (s->waitings == WAITING_MAX ||
+    if (s->waitings == SPOOL_WAITING_MAX ||
         s->group.size > s->settings.memory_max - s->waiting_bytes)
         return ST_FULL;
-    struct waiting *w = &s->waiting[(s->waiting_first + s->waitings) % WAITING_MAX];
+    struct waiting *w =
+        &s->waiting[(s->waiting_first + s->waitings) % SPOOL_WAITING_MAX];
     w->group = s->group;
     w->entries = s->group_entries;
     s->waiting_bytes += w->group.size;
     s->waitings++;
-    buf_init(&s->group, GROUP_BYTES_MAX);
+    buf_init(&s->group, SPOOL_GROUP_BYTES_MAX);
     if (s->waitings == 1)
         log_line(LOG_WARN, "the disk is full, the spool waits in memory", "bytes=%llu",
                  (unsigned long long)s->waiting_bytes);
     return ST_OK;
 }
 
-static void make_room(struct spool *s);
-
 enum status spool_commit(struct spool *s)
 {
     if (s->group.size == 0)
         return ST_OK;
-    make_room(s);
+    thrift_make_room(s);
     enum status st = ST_FULL;
     if (write_waiting(s) &&
         reel_stats(s->reel).bytes + s->group.size <= 2 * s->settings.bytes_max)
-        st = write_group(s, buf_span(&s->group), s->group_entries);
+        st = spool_write(s, buf_span(&s->group), s->group_entries);
     if (st == ST_FULL || st == ST_IO)
         st = wait_group(s);
     if (st != ST_OK) {
@@ -279,8 +242,7 @@ static enum status lease_up_to(struct spool *s, const struct stock_entry *e)
     return lease_set(&s->lease, e->start, is_ahead ? UINT64_MAX : e->seq);
 }
 
-// Gives back what the lease has beyond what was really offered.
-static void lease_down(struct spool *s)
+void spool_lease_down(struct spool *s)
 {
     if (s->lease.start == s->start && s->lease.seq == UINT64_MAX)
         if (lease_set(&s->lease, s->offered_start, s->offered_seq) != ST_OK)
@@ -292,7 +254,7 @@ void spool_online(struct spool *s, bool online)
 {
     s->is_online = online;
     if (!online)
-        lease_down(s);
+        spool_lease_down(s);
 }
 
 enum status spool_offer(struct spool *s, struct spool_cursor *at,
@@ -340,205 +302,16 @@ enum status spool_ack(struct spool *s, const uint8_t boot[16], uint64_t seq)
     return st == ST_FULL ? ST_OK : st;
 }
 
-// --- Merging
-
-static enum status read_bodies(struct spool *s, const struct merge_run *run,
-                               struct buf *bytes, struct span *body)
-{
-    size_t at[MERGE_RUN_MAX];
-    for (uint32_t i = 0; i < run->n; i++) {
-        const struct stock_entry *e = &s->stock.entry[run->at[i]];
-        at[i] = bytes->size;
-        ST_TRY(reel_read(s->reel, e->body, e->body_size, bytes));
-    }
-    for (uint32_t i = 0; i < run->n; i++)
-        body[i] = span_of(bytes->data + at[i], s->stock.entry[run->at[i]].body_size);
-    return ST_OK;
-}
-
-// One record takes the sum in and the parts out.
-static enum status write_merged(struct spool *s, const struct merge_run *run,
-                                struct span merged)
-{
-    struct buf group;
-    struct stock_entry last = s->stock.entry[run->at[run->n - 1]];
-    buf_init(&group, GROUP_BYTES_MAX);
-    group_put_entry(&group, &last, merged, (struct span){0});
-    for (uint32_t i = 0; i + 1 < run->n; i++) {
-        const struct stock_entry *e = &s->stock.entry[run->at[i]];
-        group_put_gone(&group, e->boot, e->seq);
-    }
-    enum status st = group.failed;
-    if (st == ST_OK)
-        st = write_group(s, buf_span(&group), 1);
-    if (st == ST_OK)
-        s->stats.merged += run->n - 1;
-    buf_fini(&group);
-    return st;
-}
-
-static enum status merge_run(struct spool *s, const struct merge_run *run)
-{
-    struct span body[MERGE_RUN_MAX];
-    struct buf bytes, merged;
-    buf_init(&bytes, (size_t)MERGE_RUN_MAX * SPOOL_ENTRY_BYTES_MAX);
-    buf_init(&merged, SPOOL_ENTRY_BYTES_MAX);
-    enum status st = read_bodies(s, run, &bytes, body);
-    if (st == ST_OK)
-        st = merge_bodies(body, run->n, &merged);
-    if (st == ST_OK)
-        st = write_merged(s, run, buf_span(&merged));
-    buf_fini(&bytes);
-    buf_fini(&merged);
-    return st;
-}
-
-// Merges the oldest run of a model. Windows that do not fit together (another grid
-// between them) are tried in pairs; one that fits nowhere is left alone for good.
-static bool merge_model(struct spool *s, const char *model)
-{
-    struct merge_run run;
-    while (merge_choose(&s->stock, model, s->lease.start, s->lease.seq, &run) ==
-           ST_OK) {
-        enum status st = merge_run(s, &run);
-        if (st == ST_OK)
-            return true;
-        if (st != ST_CONFLICT && st != ST_CORRUPT && st != ST_FULL)
-            return false;
-        run.n = 2;
-        if (merge_run(s, &run) == ST_OK)
-            return true;
-        s->stock.entry[run.at[0]].has_window = false;
-    }
-    return false;
-}
-
-// The model with the most windows that may still be merged, and how many.
-static const char *fullest_model(const struct spool *s, uint32_t *most)
-{
-    const char *found = NULL;
-    size_t from = stock_behind(&s->stock, s->lease.start, s->lease.seq);
-    *most = 0;
-    for (size_t i = from; i < s->stock.entries; i++) {
-        const struct stock_entry *e = &s->stock.entry[i];
-        if (!e->has_window || (found && strcmp(found, e->model) == 0))
-            continue;
-        uint32_t n = 0;
-        for (size_t k = i; k < s->stock.entries; k++)
-            n += s->stock.entry[k].has_window &&
-                 strcmp(s->stock.entry[k].model, e->model) == 0;
-        if (n > *most) {
-            *most = n;
-            found = e->model;
-        }
-    }
-    return found;
-}
-
-// --- Room
-
-static uint64_t live_in(const struct spool *s, uint64_t segment)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < s->stock.entries; i++) {
-        const struct stock_entry *e = &s->stock.entry[i];
-        if (e->body.segment == segment)
-            bytes += e->body_size + e->sigs_size;
-    }
-    size_t at = 0;
-    void *value;
-    while (table_next(s->stock.states, &at, NULL, &value)) {
-        const struct stock_state *state = value;
-        if (state->value.segment == segment)
-            bytes += state->size;
-    }
-    return bytes;
-}
-
-// Copies what still lives in a segment into one record at the end.
-static enum status collect_live(struct spool *s, uint64_t segment, struct buf *group)
-{
-    struct buf bytes;
-    buf_init(&bytes, SPOOL_STATE_BYTES_MAX + SPOOL_ENTRY_BYTES_MAX);
-    enum status st = ST_OK;
-    for (size_t i = 0; st == ST_OK && i < s->stock.entries; i++) {
-        const struct stock_entry *e = &s->stock.entry[i];
-        if (e->body.segment != segment)
-            continue;
-        buf_clear(&bytes);
-        st = reel_read(s->reel, e->body, e->body_size + e->sigs_size, &bytes);
-        if (st == ST_OK)
-            group_put_entry(group, e, span_of(bytes.data, e->body_size),
-                            span_of(bytes.data + e->body_size, e->sigs_size));
-    }
-    size_t at = 0;
-    struct span key;
-    void *value;
-    while (st == ST_OK && table_next(s->stock.states, &at, &key, &value)) {
-        const struct stock_state *state = value;
-        if (state->value.segment != segment)
-            continue;
-        buf_clear(&bytes);
-        st = reel_read(s->reel, state->value, state->size, &bytes);
-        if (st == ST_OK)
-            group_put_state(group, key, buf_span(&bytes));
-    }
-    buf_fini(&bytes);
-    return st == ST_OK ? group->failed : st;
-}
-
-// Frees the oldest segment if little or nothing in it lives. True when one went.
-static bool compact(struct spool *s, bool is_pressed)
-{
-    bool is_newest;
-    uint64_t bytes;
-    uint64_t segment = reel_oldest(s->reel, &is_newest, &bytes);
-    if (is_newest)
-        return false;
-    uint64_t live = live_in(s, segment);
-    if (live > bytes / 2 && !(is_pressed && live < bytes - bytes / 8))
-        return false;
-    struct buf group;
-    buf_init(&group, REEL_RECORD_MAX);
-    enum status st = live > 0 ? collect_live(s, segment, &group) : ST_OK;
-    if (st == ST_OK && group.size > 0)
-        st = write_group(s, buf_span(&group), 0);
-    // What was copied must be on disk before its first copy goes.
-    if (st == ST_OK && group.size > 0)
-        st = reel_sync(s->reel);
-    if (st == ST_OK)
-        st = reel_drop_oldest(s->reel);
-    buf_fini(&group);
-    return st == ST_OK;
-}
-
-static void make_room(struct spool *s)
-{
-    uint32_t most;
-    for (int i = 0; i < MERGES_A_COMMIT; i++) {
-        bool is_pressed = reel_stats(s->reel).bytes > s->settings.bytes_max;
-        const char *model = fullest_model(s, &most);
-        if (!is_pressed && most <= s->settings.windows_max)
-            break;
-        if (is_pressed && compact(s, true))
-            continue;
-        if (s->is_online)
-            lease_down(s);
-        if (!model || !merge_model(s, model))
-            break;
-    }
-}
+// --- Turns and figures
 
 void spool_turn(struct spool *s, uint64_t now_ns)
 {
     (void)now_ns;
     write_waiting(s);
-    make_room(s);
-    while (compact(s, false))
+    thrift_make_room(s);
+    while (thrift_compact(s, false))
         continue;
 }
-
-// --- Figures
 
 struct spool_stats spool_stats(const struct spool *s)
 {

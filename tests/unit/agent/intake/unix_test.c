@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -210,6 +211,24 @@ static void refuses_one_client_too_many(void **state)
     close(fd[0]);
 }
 
+static void refuses_a_client_when_descriptors_run_out(void **state)
+{
+    struct stage *s = *state;
+    int fd = connect_to(s);
+    struct rlimit before, limit;
+    getrlimit(RLIMIT_NOFILE, &before);
+    limit = (struct rlimit){(rlim_t)fd + 1, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_false(unix_turn(s->door, NOW));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(unix_stats(s->door).refused, 1);
+    close(fd);
+    fd = connect_to(s);
+    send_all(s, fd, ROW, strlen(ROW));
+    assert_said(s, ROW_SAID);
+    close(fd);
+}
+
 static void replaces_a_stale_socket_but_nothing_else(void **state)
 {
     struct stage *s = *state;
@@ -246,6 +265,7 @@ int main(void)
         TEST(passes_over_a_line_that_is_too_long),
         TEST(bounds_the_memory_of_all_clients),
         TEST(refuses_one_client_too_many),
+        TEST(refuses_a_client_when_descriptors_run_out),
         TEST(replaces_a_stale_socket_but_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -476,6 +476,27 @@ static void while_online_nothing_is_merged_and_then_again(void **state)
     assert_int_equal(total(s).rows, 60);
 }
 
+// The link is up, and the controller takes nothing: the queue keeps its limit all the
+// same.
+static void a_slow_controller_lets_windows_merge_too(void **state)
+{
+    struct stage *s = *state;
+    s->settings.windows_max = 4;
+    reopen(s);
+    spool_online(s->spool, true);
+    struct spool_cursor at = {0};
+    struct spool_item item;
+    for (uint64_t i = 0; i < 60; i++) {
+        push_window(s, &(struct sample){"m", "v1", i, 1, 1.0, 0});
+        if (i == 1)
+            assert_int_equal(spool_offer(s->spool, &at, &item), ST_OK);
+    }
+    assert_true(spool_stats(s->spool).windows <= 6);
+    reopen(s);
+    assert_true(spool_stats(s->spool).windows <= 6);
+    assert_int_equal(total(s).rows, 60);
+}
+
 static void one_sync_serves_a_whole_connection(void **state)
 {
     struct stage *s = *state;
@@ -683,6 +704,7 @@ int main(void)
         TEST(versions_and_models_are_never_mixed),
         TEST(what_was_offered_is_never_merged),
         TEST(while_online_nothing_is_merged_and_then_again),
+        TEST(a_slow_controller_lets_windows_merge_too),
         TEST(one_sync_serves_a_whole_connection),
         TEST(old_segments_go_and_states_stay),
         TEST(a_full_disk_waits_in_memory_and_then_says_so),
