@@ -184,6 +184,8 @@ void verify_encode(const struct verify *v, struct buf *out)
             struct moments_sum *sum[SUMS];
             sums_of(&s, side, sum);
             buf_put_le64(out, s.mean[side].n);
+            buf_put_le_f64(out, s.mean[side].min);
+            buf_put_le_f64(out, s.mean[side].max);
             buf_put_le64(out, s.pair[side].n);
             for (unsigned k = 0; k < SUMS; k++)
                 put_sum(out, sum[k]);
@@ -208,6 +210,8 @@ static enum status decode_signal(struct cursor *in, struct verify_signal *s)
         struct moments_sum *sum[SUMS];
         sums_of(s, side, sum);
         ST_TRY(cursor_le64(in, &s->mean[side].n));
+        ST_TRY(cursor_le_f64(in, &s->mean[side].min));
+        ST_TRY(cursor_le_f64(in, &s->mean[side].max));
         ST_TRY(cursor_le64(in, &s->pair[side].n));
         for (unsigned k = 0; k < SUMS; k++)
             ST_TRY(take_sum(in, sum[k]));

@@ -79,7 +79,7 @@ static const struct question questions[] = {
      false,
      {"model version baseline source source_sha256 rows windows window_s from to "
       "sealed by",
-      LISTS({"features", "features", "feature role kind judged"})}},
+      LISTS({"features", "features", "feature role kind judged correlation"})}},
     {"alert list",
      "alert.list",
      {NULL},

@@ -1,6 +1,7 @@
 // Models: what is registered, what serves where, and what served then.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <math.h>
 #include <string.h>
 
 #include "common/base/text.h"
@@ -248,6 +249,11 @@ static void write_features(struct call *c, const struct baseline *b)
         json_key_cstr(c->j, "kind",
                       f->kind == KIND_CATEGORICAL ? "categorical" : "numeric");
         json_key_bool(c->j, "judged", f->has_scores);
+        // Over all rows, and as single windows show it.
+        if (f->has_fci) {
+            json_key_f64(c->j, "correlation", tanh(f->fci));
+            json_key_f64(c->j, "window_correlation", tanh(f->fci + f->fci_learned.mu));
+        }
         json_object_end(c->j);
     }
     json_array_end(c->j);

@@ -10,6 +10,7 @@
 #include "common/drift/budget.h"
 #include "controller/log/cases.h"
 #include "controller/log/keys.h"
+#include "controller/log/serving.h"
 #include "proto/messages/record.h"
 
 #define SYMBOLS 12u
@@ -66,8 +67,9 @@ static void put_figures(const struct judge *j, const struct judge_view *v,
         return;
     const struct baseline_feature *feature = baseline_feature(b, (uint32_t)i);
     if (v->subject == SUBJECT_CONTRIBUTION) {
-        f->before = tanh(feature->fci_learned.mu);
-        f->now = tanh(feature->fci_learned.mu + v->smooth[0]);
+        double level = feature->fci + feature->fci_learned.mu;
+        f->before = tanh(level);
+        f->now = tanh(level + v->smooth[0]);
     } else if (v->signal == SIGNAL_MISSING) {
         f->before = feature->scores.missing_share;
         f->now = v->missing;
@@ -326,6 +328,17 @@ static enum status update_alert(struct alert_desk *d, struct shelf *s,
     return ST_OK;
 }
 
+// Labels of a version that was left come in for a while: nobody is called for those.
+// Where no host has attested anything (a replay), everything counts as served.
+static enum status is_served(struct shelf *s, const struct alert_case *c, bool *out)
+{
+    struct serving serving;
+    ST_TRY(serving_read(s, c->model_no, &serving));
+    *out = serving.hosts == 0 || serving_count(&serving, c->version) > 0;
+    serving_fini(&serving);
+    return ST_OK;
+}
+
 enum status alert_review(struct alert_desk *d, struct shelf *s,
                          const struct alert_case *c, const struct fold_moment *now,
                          struct effects *out, uint8_t changed[16])
@@ -334,6 +347,8 @@ enum status alert_review(struct alert_desk *d, struct shelf *s,
     bool is_open;
     ST_TRY(cases_open_of(s, c->model_no, id, &is_open));
     bool wanted = is_wanted(c);
+    if (!is_open && wanted)
+        ST_TRY(is_served(s, c, &wanted));
     if (!is_open)
         return wanted ? open_alert(d, s, c, now, out, changed) : ST_OK;
 

@@ -99,6 +99,7 @@ class Story:
         self.folder = os.path.abspath(args.folder)
         self.losses = []       # (ts, version served, host, |error|, |error| of v2)
         self.seen = set()      # what was already told
+        self.news = []         # what is to be told now: (day, text, colour)
         self.checks = []
         self.random = random.Random(args.kill_seed)
         self.kills = 0
@@ -294,22 +295,27 @@ class Story:
             self.tell_alert(a)
         for p in plans:
             for step in p["timeline"]:
-                if self.once(p["plan"], step["at"], step["what"]):
-                    self.tell.say(step["at"][:10], step["what"], "33")
+                if self.once(p["plan"], step["what"]):
+                    self.news.append((step["at"][:10], step["what"], "33"))
+        for at, what, code in sorted(self.news, key=lambda n: n[0]):
+            self.tell.say(at, what, code)
+        self.news = []
 
     def tell_alert(self, a):
         if self.once(a["alert"], "opened"):
-            self.tell.say(a["opened"][:10], "%s  alert %s on %s@%s: %s" % (
-                a["tier"], a["alert"], a["model"], a["version"], a["headline"]), "31")
+            self.news.append((a["opened"][:10], "%s  alert %s on %s@%s: %s" % (
+                a["tier"].upper(), a["alert"], a["model"], a["version"], a["headline"]), "31"))
         for s in a["signals"]:
             if self.once(a["alert"], s["feature"], s["signal"], s["direction"]):
-                self.tell.say(s["since"][:10], "moved: " + s["text"])
+                self.news.append((a["updated"][:10], "moved since %s: %s"
+                                  % (s["since"][:10], s["text"]), "0"))
         if self.once(a["alert"], a["diagnosis"]["cause"]):
-            self.tell.say(a["updated"][:10], "%s: %s" % (
-                a["diagnosis"]["cause"].replace("_", " "), a["diagnosis"]["reason"]))
+            self.news.append((a["updated"][:10], "%s: %s" % (
+                a["diagnosis"]["cause"].replace("_", " "), a["diagnosis"]["reason"]),
+                "0"))
         if a["closed"] and self.once(a["alert"], "closed"):
-            self.tell.say(a["closed"][:10], "alert %s closed: %s"
-                          % (a["alert"], a["closed_why"]), "32")
+            self.news.append((a["closed"][:10], "alert %s closed: %s"
+                              % (a["alert"], a["closed_why"]), "32"))
 
     # The end
 
