@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/case.h"
 #include "controller/cli/cli.h"
 #include "controller/init.h"
 #include "controller/replay.h"
@@ -42,7 +43,19 @@ static const struct local {
     {{"ctl", "init"}, 2, init_main},
     {{"replay", NULL}, 1, replay_main},
     {{"ingest", NULL}, 1, ingest_main},
+    {{"why", NULL}, 1, case_main},
 };
+
+// "why" goes to the controller, but for a recorded case.
+static bool is_here(const struct local *l, int argc, char **argv)
+{
+    if (l->run != case_main)
+        return true;
+    for (int i = 2; i < argc; i++)
+        if (strncmp(argv[i], "--case", 6) == 0)
+            return true;
+    return false;
+}
 
 int main(int argc, char **argv)
 {
@@ -51,7 +64,7 @@ int main(int argc, char **argv)
         bool fits = argc > l->words;
         for (int w = 0; fits && w < l->words; w++)
             fits = strcmp(argv[1 + w], l->word[w]) == 0;
-        if (fits)
+        if (fits && is_here(l, argc, argv))
             return l->run(argc - l->words, argv + l->words);
     }
     return cli_main(argc, argv);
