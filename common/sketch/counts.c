@@ -9,24 +9,35 @@
 #include "common/sketch/counts.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
-enum scale { SCALE_SHORT = 0, SCALE_LONG = 1 };
+#define FOUR_BYTES_MAX 32 // of four numbers
 
-static const uint8_t length_of[2][4] = {{0, 1, 2, 4}, {0, 2, 4, 8}};
+enum scale_name { SCALE_SHORT = 0, SCALE_LONG = 1 };
 
-static const uint64_t most_of[2][4] = {
-    {0, UINT8_MAX, UINT16_MAX, UINT32_MAX},
-    {0, UINT16_MAX, UINT32_MAX, UINT64_MAX},
+// What the two bits mean. A number has the first length that holds it, so that each row
+// has one form only.
+struct scale {
+    uint8_t length[4];
+    uint64_t least[4];
+    uint64_t most[4];
 };
 
-static unsigned class_of(uint64_t v, enum scale scale)
-{
-    const uint64_t *most = most_of[scale];
-    return (unsigned)(v > most[0]) + (v > most[1]) + (v > most[2]);
-}
+static const struct scale scales[2] = {
+    {
+        .length = {0, 1, 2, 4},
+        .least = {0, 1, UINT8_MAX + 1, UINT16_MAX + 1},
+        .most = {0, UINT8_MAX, UINT16_MAX, UINT32_MAX},
+    },
+    {
+        .length = {0, 2, 4, 8},
+        .least = {0, 1, UINT16_MAX + 1, UINT64_C(1) << 32},
+        .most = {0, UINT16_MAX, UINT32_MAX, UINT64_MAX},
+    },
+};
 
-static enum scale scale_of(const uint64_t *count, size_t n)
+static enum scale_name scale_of(const uint64_t *count, size_t n)
 {
     uint64_t all = 0;
     for (size_t i = 0; i < n; i++)
@@ -34,68 +45,101 @@ static enum scale scale_of(const uint64_t *count, size_t n)
     return all > UINT32_MAX ? SCALE_LONG : SCALE_SHORT;
 }
 
+static unsigned class_of(const struct scale *s, uint64_t v)
+{
+    return (unsigned)(v > s->most[0]) + (v > s->most[1]) + (v > s->most[2]);
+}
+
 void counts_encode(const uint64_t *count, size_t n, struct buf *out)
 {
     assert(n <= COUNTS_MAX);
-    enum scale scale = scale_of(count, n);
+    enum scale_name name = scale_of(count, n);
+    const struct scale *s = &scales[name];
     uint8_t lengths[COUNTS_MAX / 4] = {0};
     uint8_t bytes[COUNTS_MAX * 8];
     size_t size = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned class = class_of(count[i], scale);
+        unsigned class = class_of(s, count[i]);
         lengths[i / 4] |= (uint8_t)(class << (i % 4 * 2));
         store_le64(bytes + size, count[i]);
-        size += length_of[scale][class];
+        size += s->length[class];
     }
-    buf_put_u8(out, (uint8_t)scale);
+    buf_put_u8(out, (uint8_t)name);
     buf_put(out, lengths, (n + 3) / 4);
     buf_put(out, bytes, size);
 }
 
-// Bytes that the numbers take. Class numbers beyond the last one must be 0, so that a
-// row has one form only.
-static enum status size_of_numbers(struct span lengths, size_t n, enum scale scale,
-                                   size_t *out)
+// Reads one number at `at`, behind which there are eight bytes at least; returns where
+// the next one is.
+static inline const uint8_t *take(const struct scale *s, unsigned class,
+                                  const uint8_t *at, uint64_t *out, bool *is_bad)
 {
-    size_t size = 0;
-    for (size_t i = 0; i < lengths.size; i++) {
-        unsigned four = lengths.data[i];
-        for (unsigned k = 0; k < 4; k++)
-            size += length_of[scale][four >> 2 * k & 3];
+    *out = load_le64(at) & s->most[class];
+    *is_bad |= *out < s->least[class];
+    return at + s->length[class];
+}
+
+static const uint8_t *take_four(const struct scale *s, unsigned classes,
+                                const uint8_t *at, uint64_t out[4], bool *is_bad)
+{
+    at = take(s, classes & 3, at, &out[0], is_bad);
+    at = take(s, classes >> 2 & 3, at, &out[1], is_bad);
+    at = take(s, classes >> 4 & 3, at, &out[2], is_bad);
+    return take(s, classes >> 6, at, &out[3], is_bad);
+}
+
+static size_t size_of_four(const struct scale *s, unsigned classes)
+{
+    return (size_t)s->length[classes & 3] + s->length[classes >> 2 & 3] +
+           s->length[classes >> 4 & 3] + s->length[classes >> 6];
+}
+
+// Near the end of the bytes four numbers are read from a copy with room behind it.
+static enum status take_last(const struct scale *s, unsigned classes,
+                             struct cursor *from, uint64_t out[4], bool *is_bad)
+{
+    uint8_t room[FOUR_BYTES_MAX + 8] = {0};
+    struct span bytes;
+    ST_TRY(cursor_bytes(from, size_of_four(s, classes), &bytes));
+    if (bytes.size)
+        memcpy(room, bytes.data, bytes.size);
+    take_four(s, classes, room, out, is_bad);
+    return ST_OK;
+}
+
+static enum status take_all(const struct scale *s, struct span lengths,
+                            struct cursor *from, uint64_t *out, bool *is_bad)
+{
+    for (size_t i = 0; i < lengths.size; i++, out += 4) {
+        unsigned classes = lengths.data[i];
+        if (from->left.size < FOUR_BYTES_MAX + 8) {
+            ST_TRY(take_last(s, classes, from, out, is_bad));
+            continue;
+        }
+        const uint8_t *end = take_four(s, classes, from->left.data, out, is_bad);
+        from->left.size -= (size_t)(end - from->left.data);
+        from->left.data = end;
     }
-    if (n % 4 && lengths.data[n / 4] >> n % 4 * 2)
-        return ST_CORRUPT;
-    *out = size;
     return ST_OK;
 }
 
 enum status counts_decode(struct cursor *from, uint64_t *count, size_t n)
 {
     assert(n <= COUNTS_MAX);
-    uint8_t scale;
-    struct span lengths, numbers;
-    size_t size;
-    ST_TRY(cursor_u8(from, &scale));
-    if (scale > SCALE_LONG)
+    uint64_t row[COUNTS_MAX];
+    uint8_t name;
+    struct span lengths;
+    bool is_bad = false;
+    ST_TRY(cursor_u8(from, &name));
+    if (name > SCALE_LONG)
         return ST_CORRUPT;
     ST_TRY(cursor_bytes(from, (n + 3) / 4, &lengths));
-    ST_TRY(size_of_numbers(lengths, n, scale, &size));
-    ST_TRY(cursor_bytes(from, size, &numbers));
-
-    // Eight bytes are loaded for each number, so the last ones need room behind them.
-    uint8_t bytes[COUNTS_MAX * 8 + 8];
-    memcpy(bytes, numbers.data, size);
-    memset(bytes + size, 0, 8);
-    const uint8_t *at = bytes;
-    unsigned wrong = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned class = lengths.data[i / 4] >> i % 4 * 2 & 3;
-        count[i] = load_le64(at) & most_of[scale][class];
-        wrong |= (class > 0) & (count[i] <= most_of[scale][class - (class > 0)]);
-        at += length_of[scale][class];
-    }
-    if (wrong || (scale == SCALE_LONG && scale_of(count, n) == SCALE_SHORT))
+    if (n % 4 && lengths.data[n / 4] >> n % 4 * 2) // numbers behind the last one
         return ST_CORRUPT;
+    ST_TRY(take_all(&scales[name], lengths, from, row, &is_bad));
+    if (is_bad || (name == SCALE_LONG && scale_of(row, n) == SCALE_SHORT))
+        return ST_CORRUPT;
+    memcpy(count, row, n * sizeof *count);
     return ST_OK;
 }
 

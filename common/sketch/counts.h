@@ -17,7 +17,7 @@
 void counts_encode(const uint64_t *count, size_t n, struct buf *out);
 
 // Reads `n` <= COUNTS_MAX numbers; refuses (ST_CORRUPT) all bytes that counts_encode
-// would not have written. Allocates nothing; `count` may be partly written on failure.
+// would not have written. Allocates nothing.
 MUST_USE enum status counts_decode(struct cursor *from, uint64_t *count, size_t n);
 
 // Adds `b` to `a`, number by number. A sum beyond 64 bits stays at the largest number.

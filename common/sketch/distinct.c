@@ -11,6 +11,10 @@
 #include "common/base/mem.h"
 #include "common/sketch/distinct_inner.h"
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 #define HASH_SEED                                                                      \
     9001 // what all DataSketches share, so that their unions mean something
 
@@ -187,11 +191,17 @@ static void put(struct distinct *d, uint32_t coupon)
     put_register(d, coupon);
 }
 
-static uint32_t coupon_of(const uint64_t hash[2])
+// The two halves of MurmurHash3 x64 128.
+struct halves {
+    uint64_t low;
+    uint64_t high;
+};
+
+static uint32_t coupon_of(struct halves h)
 {
-    uint32_t zeros = hash[1] ? (uint32_t)__builtin_clzll(hash[1]) : 64;
+    uint32_t zeros = h.high ? (uint32_t)__builtin_clzll(h.high) : 64;
     uint32_t value = (zeros < REGISTER_MAX - 1 ? zeros : REGISTER_MAX - 1) + 1;
-    return value << COUPON_PLACE_BITS | (uint32_t)(hash[0] & (COUPON_PLACES - 1));
+    return value << COUPON_PLACE_BITS | (uint32_t)(h.low & (COUPON_PLACES - 1));
 }
 
 static uint64_t mix(uint64_t h)
@@ -201,8 +211,8 @@ static uint64_t mix(uint64_t h)
     return h ^ h >> 33;
 }
 
-// MurmurHash3 x64 128 of the eight little-endian bytes of `key`, without its loops.
-static void murmur_of_eight(uint64_t key, uint64_t out[2])
+// Of the eight little-endian bytes of `key`: the general form without its loops.
+static struct halves murmur_of_eight(uint64_t key)
 {
     uint64_t k = key * UINT64_C(0x87c37b91114253d5);
     k = (k << 31 | k >> 33) * UINT64_C(0x4cf5ad432745937f);
@@ -211,15 +221,12 @@ static void murmur_of_eight(uint64_t key, uint64_t out[2])
     b += a;
     a = mix(a);
     b = mix(b);
-    out[0] = a + b;
-    out[1] = a + b + b;
+    return (struct halves){a + b, a + b + b};
 }
 
 void distinct_add_u64(struct distinct *d, uint64_t value)
 {
-    uint64_t hash[2];
-    murmur_of_eight(value, hash);
-    put(d, coupon_of(hash));
+    put(d, coupon_of(murmur_of_eight(value)));
 }
 
 void distinct_add_f64(struct distinct *d, double value)
@@ -238,7 +245,22 @@ void distinct_add_text(struct distinct *d, struct span text)
         return;
     uint64_t hash[2];
     hash_murmur3(text, HASH_SEED, hash);
-    put(d, coupon_of(hash));
+    put(d, coupon_of((struct halves){hash[0], hash[1]}));
+}
+
+// Each of `n` registers, a multiple of 16, becomes the larger of the two.
+static void take_larger(uint8_t *to, const uint8_t *from, size_t n)
+{
+#if defined(__x86_64__)
+    for (size_t i = 0; i < n; i += 16) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(to + i));
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(from + i));
+        _mm_storeu_si128((__m128i *)(void *)(to + i), _mm_max_epu8(a, b));
+    }
+#else
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[i] > to[i] ? from[i] : to[i];
+#endif
 }
 
 // The register of a place is that of the place's low bits in a smaller summary, so
@@ -248,8 +270,7 @@ static void fold_into(uint8_t *to, unsigned lg_to, const uint8_t *from,
 {
     size_t n = (size_t)1 << lg_to;
     for (size_t begin = 0; begin < (size_t)1 << lg_from; begin += n)
-        for (size_t i = 0; i < n; i++)
-            to[i] = from[begin + i] > to[i] ? from[begin + i] : to[i];
+        take_larger(to, from + begin, n);
 }
 
 static void lower_lg_k(struct distinct *d, unsigned lg_k)
@@ -258,7 +279,7 @@ static void lower_lg_k(struct distinct *d, unsigned lg_k)
         return;
     size_t n = (size_t)1 << lg_k;
     for (size_t begin = n; d->has_registers && begin < (size_t)1 << d->lg_k; begin += n)
-        fold_into(d->reg, lg_k, d->reg + begin, lg_k);
+        take_larger(d->reg, d->reg + begin, n);
     d->lg_k = lg_k;
 }
 

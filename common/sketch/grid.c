@@ -19,11 +19,6 @@
 #define GRID_VERSION 1
 #define GRID_ID_SEED UINT64_C(0x6b656467652d6772)
 
-static bool is_float(double v)
-{
-    return (double)(float)v == v;
-}
-
 // An encoded grid needs no allocation but that of the buffer, which may fail.
 static enum status set_id(struct grid *g)
 {
@@ -48,7 +43,8 @@ static struct grid *grid_blank(enum grid_form form, enum grid_width width)
     size_t over = (uintptr_t)g->room % GRID_ALIGNMENT;
     uint8_t *aligned = g->room + (over ? GRID_ALIGNMENT - over : 0);
     g->edge = (double *)(void *)aligned;
-    g->edge_f32 = (float *)(void *)(aligned + GRID_PADDED * sizeof(double));
+    g->edge_down = (float *)(void *)(aligned + GRID_PADDED * sizeof(double));
+    g->edge_near = g->edge_down + GRID_PADDED;
     g->form = form;
     g->width = width;
     return g;
@@ -65,6 +61,25 @@ static enum status grid_finish(struct grid *g, struct grid **out)
     return ST_OK;
 }
 
+static enum grid_rounding round_edges(struct grid *g)
+{
+    enum grid_rounding worst = ROUNDING_APART;
+    for (size_t i = 0; i < GRID_PADDED; i++) {
+        float near = (float)g->edge[i];
+        bool is_above = (double)near > g->edge[i];
+        g->edge_near[i] = near;
+        g->edge_down[i] = is_above ? nextafterf(near, -INFINITY) : near;
+    }
+    for (size_t i = 1; i < g->edges; i++) {
+        if (g->edge_near[i] != g->edge_near[i - 1])
+            continue;
+        bool is_third = i > 1 && g->edge_near[i] == g->edge_near[i - 2];
+        if (worst < ROUNDING_JOINS)
+            worst = is_third ? ROUNDING_JOINS : ROUNDING_PAIRS;
+    }
+    return worst;
+}
+
 enum status grid_make(enum grid_form form, enum grid_width width, const double *edge,
                       size_t n, double min, double max, struct grid **out)
 {
@@ -76,13 +91,9 @@ enum status grid_make(enum grid_form form, enum grid_width width, const double *
     g->cells = (uint32_t)n + 1;
     g->min = min + 0.0; // -0.0 becomes 0.0
     g->max = max + 0.0;
-    g->is_narrow = true;
-    for (size_t i = 0; i < GRID_PADDED; i++) {
+    for (size_t i = 0; i < GRID_PADDED; i++)
         g->edge[i] = i < n ? edge[i] + 0.0 : INFINITY;
-        g->is_narrow = g->is_narrow && is_float(g->edge[i]);
-    }
-    for (size_t i = 0; i < GRID_PADDED && g->is_narrow; i++)
-        g->edge_f32[i] = (float)g->edge[i];
+    g->rounding = round_edges(g);
     return grid_finish(g, out);
 }
 

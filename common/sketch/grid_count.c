@@ -13,8 +13,7 @@
 
 #define HISTOGRAMS 4
 #define CHUNK_MAX (UINT32_C(1) << 30) // so that no 32-bit count can overflow
-#define WIDEN_BLOCK 512
-#define FEW 48 // values that are not worth four histograms
+#define FEW 48                        // values that are not worth four histograms
 
 struct histograms {
     uint32_t count[HISTOGRAMS][GRID_CELLS_MAX];
@@ -51,11 +50,10 @@ uint32_t grid_cell_of(const struct grid *g, double value)
 static void count_f32_plain(const struct grid *g, const float *x, size_t n,
                             struct histograms *h)
 {
-    const float *edge = g->edge_f32;
     bool is_values = g->form == GRID_VALUES;
     for (size_t i = 0; i < n; i++) {
-        uint32_t j = below_f32(edge, x[i]);
-        j = is_values && edge[j] != x[i] ? g->edges : j;
+        uint32_t j = below_f32(g->edge_down, x[i]);
+        j = is_values && g->edge[j] != (double)x[i] ? g->edges : j;
         h->count[i % HISTOGRAMS][j]++;
     }
 }
@@ -97,7 +95,7 @@ SSE2_INLINE uint32_t step_four(const float *edge, __m128 x)
 SSE2_INLINE void count_f32_fours(const struct grid *g, const float *x, size_t n,
                                  bool is_values, struct histograms *h)
 {
-    const float *edge = g->edge_f32;
+    const float *edge = g->edge_down;
     struct fours f;
     for (size_t i = 0; i < 16; i++) {
         f.coarse[i / 4] = edge[i / 4 * 16 + 15];
@@ -109,7 +107,7 @@ SSE2_INLINE void count_f32_fours(const struct grid *g, const float *x, size_t n,
         j = j * 4 + step_four(f.middle[j], v);
         j = j * 4 + step_four(edge + j * 4, v);
         if (is_values)
-            j = edge[j] == x[i] ? j : g->edges;
+            j = g->edge[j] == (double)x[i] ? j : g->edges;
         h->count[i % HISTOGRAMS][j]++;
     }
 }
@@ -123,39 +121,79 @@ static void count_f32_sse2(const struct grid *g, const float *x, size_t n,
         count_f32_fours(g, x, n, false, h);
 }
 
-// AVX2: two steps to one of eight.
-AVX2_INLINE uint32_t eight_f32(__m256 edges, __m256 x)
+// AVX2: eight values side by side. The first step compares them with every eighth edge,
+// which gives each its row of eight edges; the second fetches the k-th edge of each
+// one's row by a permutation, for k = 0..6. No branch, and no way through the scalar
+// registers but for the increments.
+struct eights {
+    __m256 coarse[7]; // edge 8 k + 7 in all lanes
+    __m256 fine[7];   // the k-th edge of row 0, 1 .. 7
+};
+
+AVX2_INLINE void eights_init(struct eights *e, const float *edge)
 {
-    __m256 below = _mm256_cmp_ps(edges, x, _CMP_LT_OQ);
-    return (uint32_t)__builtin_popcount((unsigned)_mm256_movemask_ps(below));
+    for (int k = 0; k < 7; k++) {
+        e->coarse[k] = _mm256_set1_ps(edge[8 * k + 7]);
+        e->fine[k] =
+            _mm256_setr_ps(edge[k], edge[8 + k], edge[16 + k], edge[24 + k],
+                           edge[32 + k], edge[40 + k], edge[48 + k], edge[56 + k]);
+    }
 }
 
-AVX2_INLINE uint32_t cell_f32(const struct grid *g, __m256 coarse, const float *x,
-                              bool is_values)
+// One more for each lane whose edge is below x: a true comparison is -1.
+AVX2_INLINE __m256i one_more(__m256i count, __m256 edge, __m256 x)
 {
-    const float *edge = g->edge_f32;
-    __m256 v = _mm256_broadcast_ss(x);
-    uint32_t j = eight_f32(coarse, v) * 8;
-    j += eight_f32(_mm256_load_ps(edge + j), v);
-    return is_values && edge[j] != *x ? g->edges : j;
+    __m256 is_below = _mm256_cmp_ps(edge, x, _CMP_LT_OQ);
+    return _mm256_sub_epi32(count, _mm256_castps_si256(is_below));
+}
+
+AVX2_INLINE __m256 of_row(__m256 edges, __m256i row)
+{
+    return _mm256_permutevar8x32_ps(edges, row);
+}
+
+// The number of edges below each of the eight values. Written out, since loops left in
+// would double the time.
+AVX2_INLINE __m256i below_eights(const struct eights *e, __m256 x)
+{
+    __m256i row = one_more(_mm256_setzero_si256(), e->coarse[0], x);
+    row = one_more(row, e->coarse[1], x);
+    row = one_more(row, e->coarse[2], x);
+    row = one_more(row, e->coarse[3], x);
+    row = one_more(row, e->coarse[4], x);
+    row = one_more(row, e->coarse[5], x);
+    row = one_more(row, e->coarse[6], x);
+    __m256i below = one_more(_mm256_slli_epi32(row, 3), of_row(e->fine[0], row), x);
+    below = one_more(below, of_row(e->fine[1], row), x);
+    below = one_more(below, of_row(e->fine[2], row), x);
+    below = one_more(below, of_row(e->fine[3], row), x);
+    below = one_more(below, of_row(e->fine[4], row), x);
+    below = one_more(below, of_row(e->fine[5], row), x);
+    return one_more(below, of_row(e->fine[6], row), x);
 }
 
 AVX2_INLINE void count_f32_eights(const struct grid *g, const float *x, size_t n,
                                   bool is_values, struct histograms *h)
 {
-    float pivot[8];
-    for (size_t i = 0; i < 8; i++)
-        pivot[i] = g->edge_f32[i * 8 + 7];
-    __m256 coarse = _mm256_loadu_ps(pivot);
+    struct eights e;
+    eights_init(&e, g->edge_down);
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        h->count[0][cell_f32(g, coarse, x + i, is_values)]++;
-        h->count[1][cell_f32(g, coarse, x + i + 1, is_values)]++;
-        h->count[2][cell_f32(g, coarse, x + i + 2, is_values)]++;
-        h->count[3][cell_f32(g, coarse, x + i + 3, is_values)]++;
+    for (; i + 8 <= n; i += 8) {
+        _Alignas(32) uint32_t j[8];
+        __m256i below = below_eights(&e, _mm256_loadu_ps(x + i));
+        _mm256_storeu_si256((__m256i *)(void *)j, below);
+        for (size_t k = 0; is_values && k < 8; k++)
+            j[k] = g->edge[j[k]] == (double)x[i + k] ? j[k] : g->edges;
+        h->count[0][j[0]]++;
+        h->count[1][j[1]]++;
+        h->count[2][j[2]]++;
+        h->count[3][j[3]]++;
+        h->count[0][j[4]]++;
+        h->count[1][j[5]]++;
+        h->count[2][j[6]]++;
+        h->count[3][j[7]]++;
     }
-    for (; i < n; i++)
-        h->count[0][cell_f32(g, coarse, x + i, is_values)]++;
+    count_f32_plain(g, x + i, n - i, h);
 }
 
 AVX2 static void count_f32_avx2(const struct grid *g, const float *x, size_t n,
@@ -167,48 +205,64 @@ AVX2 static void count_f32_avx2(const struct grid *g, const float *x, size_t n,
         count_f32_eights(g, x, n, false, h);
 }
 
-AVX2_INLINE uint32_t eight_f64(__m256d low, __m256d high, __m256d x)
+// What a search among rounded edges leaves in doubt.
+struct doubt {
+    const double *edge;
+    uint32_t other; // the cell of unknown values, in a grid of values
+    bool is_values;
+    bool is_double; // two edges may have become one float
+};
+
+AVX2_INLINE uint32_t settle(const struct doubt *d, uint32_t j, double x)
 {
-    unsigned a = (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(low, x, _CMP_LT_OQ));
-    unsigned b = (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(high, x, _CMP_LT_OQ));
-    return (uint32_t)__builtin_popcount(a | b << 4);
+    j += d->edge[j] < x;
+    if (d->is_double)
+        j += d->edge[j] < x;
+    return d->is_values && d->edge[j] != x ? d->other : j;
 }
 
-AVX2_INLINE uint32_t cell_f64(const struct grid *g, const __m256d coarse[2],
-                              const double *x, bool is_values)
-{
-    const double *edge = g->edge;
-    __m256d v = _mm256_broadcast_sd(x);
-    uint32_t j = eight_f64(coarse[0], coarse[1], v) * 8;
-    j += eight_f64(_mm256_load_pd(edge + j), _mm256_load_pd(edge + j + 4), v);
-    return is_values && edge[j] != *x ? g->edges : j;
-}
-
+// Doubles are searched as floats. Rounding keeps the order, so only edges that round to
+// the same float as the value are in doubt: they begin where the search ended, and are
+// compared again as what they are. There are one or two of them (an atom's edges are
+// neighbours), or the grid is not searched like this.
 AVX2_INLINE void count_f64_eights(const struct grid *g, const double *x, size_t n,
-                                  bool is_values, struct histograms *h)
+                                  struct doubt d, struct histograms *h)
 {
-    double pivot[8];
-    for (size_t i = 0; i < 8; i++)
-        pivot[i] = g->edge[i * 8 + 7];
-    __m256d coarse[2] = {_mm256_loadu_pd(pivot), _mm256_loadu_pd(pivot + 4)};
+    struct eights e;
+    eights_init(&e, g->edge_near);
+    d.edge = g->edge;
+    d.other = g->edges;
     size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        h->count[0][cell_f64(g, coarse, x + i, is_values)]++;
-        h->count[1][cell_f64(g, coarse, x + i + 1, is_values)]++;
-        h->count[2][cell_f64(g, coarse, x + i + 2, is_values)]++;
-        h->count[3][cell_f64(g, coarse, x + i + 3, is_values)]++;
+    for (; i + 8 <= n; i += 8) {
+        _Alignas(32) uint32_t j[8];
+        const double *v = x + i;
+        __m128 low = _mm256_cvtpd_ps(_mm256_loadu_pd(v));
+        __m128 high = _mm256_cvtpd_ps(_mm256_loadu_pd(v + 4));
+        __m256i below = below_eights(&e, _mm256_set_m128(high, low));
+        _mm256_storeu_si256((__m256i *)(void *)j, below);
+        h->count[0][settle(&d, j[0], v[0])]++;
+        h->count[1][settle(&d, j[1], v[1])]++;
+        h->count[2][settle(&d, j[2], v[2])]++;
+        h->count[3][settle(&d, j[3], v[3])]++;
+        h->count[0][settle(&d, j[4], v[4])]++;
+        h->count[1][settle(&d, j[5], v[5])]++;
+        h->count[2][settle(&d, j[6], v[6])]++;
+        h->count[3][settle(&d, j[7], v[7])]++;
     }
-    for (; i < n; i++)
-        h->count[0][cell_f64(g, coarse, x + i, is_values)]++;
+    count_f64_plain(g, x + i, n - i, h);
 }
 
+// The constants decide `settle` at compile time.
 AVX2 static void count_f64_avx2(const struct grid *g, const double *x, size_t n,
                                 struct histograms *h)
 {
     if (g->form == GRID_VALUES)
-        count_f64_eights(g, x, n, true, h);
+        count_f64_eights(g, x, n, (struct doubt){.is_values = true, .is_double = true},
+                         h);
+    else if (g->rounding == ROUNDING_PAIRS)
+        count_f64_eights(g, x, n, (struct doubt){.is_double = true}, h);
     else
-        count_f64_eights(g, x, n, false, h);
+        count_f64_eights(g, x, n, (struct doubt){.is_double = false}, h);
 }
 
 #endif
@@ -236,7 +290,7 @@ static void fill_f64(const struct grid *g, const double *x, size_t n,
                      struct histograms *h)
 {
 #if defined(__x86_64__)
-    if (simd_level() == SIMD_AVX2) {
+    if (simd_level() == SIMD_AVX2 && g->rounding != ROUNDING_JOINS) {
         count_f64_avx2(g, x, n, h);
         return;
     }
@@ -269,24 +323,12 @@ void grid_count_f64(const struct grid *g, const double *value, size_t n,
     }
 }
 
-// A float is counted among edges that are no floats by its exact value.
-static void count_widened(const struct grid *g, const float *value, size_t n,
-                          uint64_t *count)
-{
-    double wide[WIDEN_BLOCK];
-    for (size_t block; n; value += block, n -= block) {
-        block = n < WIDEN_BLOCK ? n : WIDEN_BLOCK;
-        for (size_t i = 0; i < block; i++)
-            wide[i] = (double)value[i];
-        grid_count_f64(g, wide, block, count);
-    }
-}
-
 void grid_count_f32(const struct grid *g, const float *value, size_t n, uint64_t *count)
 {
     assert(g->form != GRID_CATEGORIES);
-    if (n < FEW || !g->is_narrow) {
-        count_widened(g, value, n, count);
+    if (n < FEW) {
+        for (size_t i = 0; i < n; i++)
+            count[grid_cell_of(g, (double)value[i])]++;
         return;
     }
     for (size_t chunk; n; value += chunk, n -= chunk) {

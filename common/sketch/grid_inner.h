@@ -26,19 +26,28 @@ struct grid_categories {
     unsigned shift;                  // hash >> shift is the bucket
 };
 
+// What becomes of the edges when they are rounded to the nearest floats.
+enum grid_rounding {
+    ROUNDING_APART, // they stay apart
+    ROUNDING_PAIRS, // at most two become the same
+    ROUNDING_JOINS, // more do
+};
+
 struct grid {
     uint64_t id;
     enum grid_form form;
     enum grid_width width;
     uint32_t cells;
     uint32_t edges; // edges or values in use
-    bool is_narrow; // all edges are floats, edge_f32 holds them
+    enum grid_rounding rounding;
     double min;
     double max;
-    double *edge; // GRID_PADDED each, aligned, in room
-    float *edge_f32;
+    // GRID_PADDED each, aligned, in room.
+    double *edge;
+    float *edge_down; // the largest float not above: a float x is above both or neither
+    float *edge_near; // the nearest float
     struct grid_categories known;
-    uint8_t room[GRID_PADDED * (sizeof(double) + sizeof(float)) + GRID_ALIGNMENT];
+    uint8_t room[GRID_PADDED * (sizeof(double) + 2 * sizeof(float)) + GRID_ALIGNMENT];
 };
 
 // Makes a grid of checked parts. `edge`: n ascending numbers of this width. Sets the

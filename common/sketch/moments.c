@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/sketch/moments.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -76,14 +77,27 @@ static struct moments of_sums(const struct moments_block *b, double shift, size_
     return m;
 }
 
-static void add_block(struct moments *m, struct numbers x, size_t n)
+static bool is_all_finite(struct numbers x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(numbers_at(x, i)))
+            return false;
+    return true;
+}
+
+bool moments_add_block(struct moments *m, struct numbers x, size_t n, double *least,
+                       double *largest)
 {
     double room[MOMENTS_BLOCK];
     struct moments_block b;
     double shift = m->n ? value_of(m->mean) : bounded(numbers_at(x, 0));
     moments_block(x, n, shift, &b);
-    double min = b.min, max = b.max;
-    if (min < -MOMENTS_BOUND || max > MOMENTS_BOUND) {
+    // What is not finite leaves a mark in the sum; huge values may do so too.
+    if (!isfinite(b.sum) && !is_all_finite(x, n))
+        return false;
+    *least = b.min;
+    *largest = b.max;
+    if (b.min < -MOMENTS_BOUND || b.max > MOMENTS_BOUND) {
         x = bound_all(x, n, room);
         moments_block(x, n, shift, &b);
     }
@@ -93,16 +107,20 @@ static void add_block(struct moments *m, struct numbers x, size_t n)
         moments_block(x, n, shift, &b);
         part = of_sums(&b, shift, n);
     }
-    part.min = min;
-    part.max = max;
+    part.min = *least;
+    part.max = *largest;
     moments_merge(m, &part);
+    return true;
 }
 
 static void add_all(struct moments *m, struct numbers x, size_t n)
 {
     for (size_t block; n; x = numbers_skip(x, block), n -= block) {
+        double least, largest;
         block = block_of(n);
-        add_block(m, x, block);
+        bool is_added = moments_add_block(m, x, block, &least, &largest);
+        assert(is_added); // the caller's promise
+        (void)is_added;
     }
 }
 

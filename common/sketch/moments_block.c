@@ -104,8 +104,6 @@ static void colanes_add_plain(struct colanes *l, struct numbers x, const double 
 struct quad {
     __m256d sum;
     __m256d squares;
-    __m256d min;
-    __m256d max;
 };
 
 struct coquad {
@@ -127,16 +125,12 @@ AVX2_INLINE void quad_add(struct quad *q, __m256d x, __m256d shift)
     __m256d d = _mm256_sub_pd(x, shift);
     q->sum = _mm256_add_pd(q->sum, d);
     q->squares = _mm256_add_pd(q->squares, _mm256_mul_pd(d, d));
-    q->min = _mm256_min_pd(x, q->min);
-    q->max = _mm256_max_pd(x, q->max);
 }
 
 AVX2_INLINE void quad_store(const struct quad *q, struct lanes *l, size_t at)
 {
     _mm256_storeu_pd(l->sum + at, q->sum);
     _mm256_storeu_pd(l->squares + at, q->squares);
-    _mm256_storeu_pd(l->min + at, q->min);
-    _mm256_storeu_pd(l->max + at, q->max);
 }
 
 AVX2_INLINE void coquad_add(struct coquad *q, __m256d dx, __m256d dy)
@@ -157,20 +151,55 @@ AVX2_INLINE void coquad_store(const struct coquad *q, struct colanes *l, size_t 
     _mm256_storeu_pd(l->products + at, q->products);
 }
 
-// Fills empty lanes; returns how many values it took, a multiple of eight.
-AVX2_INLINE size_t lanes_add_four(struct lanes *l, struct numbers x, size_t n,
-                                  double shift)
+// These fill empty lanes and return how many values they took, a multiple of eight. The
+// range of floats is found before they are widened, at half the cost.
+AVX2 static size_t lanes_add_f32(struct lanes *l, const float *x, size_t n,
+                                 double shift)
 {
-    const __m256d zero = _mm256_setzero_pd(), by = _mm256_set1_pd(shift);
-    const __m256d high = _mm256_set1_pd(INFINITY), low = _mm256_set1_pd(-INFINITY);
-    struct quad a = {zero, zero, high, low}, b = a;
+    const __m256d by = _mm256_set1_pd(shift);
+    struct quad a = {_mm256_setzero_pd(), _mm256_setzero_pd()}, b = a;
+    __m256 min = _mm256_set1_ps(INFINITY), max = _mm256_set1_ps(-INFINITY);
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
-        quad_add(&a, load_four(x, i), by);
-        quad_add(&b, load_four(x, i + 4), by);
+        __m256 v = _mm256_loadu_ps(x + i);
+        min = _mm256_min_ps(v, min);
+        max = _mm256_max_ps(v, max);
+        quad_add(&a, _mm256_cvtps_pd(_mm_loadu_ps(x + i)), by);
+        quad_add(&b, _mm256_cvtps_pd(_mm_loadu_ps(x + i + 4)), by);
     }
     quad_store(&a, l, 0);
     quad_store(&b, l, 4);
+    _mm256_storeu_pd(l->min, _mm256_cvtps_pd(_mm256_castps256_ps128(min)));
+    _mm256_storeu_pd(l->min + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(min, 1)));
+    _mm256_storeu_pd(l->max, _mm256_cvtps_pd(_mm256_castps256_ps128(max)));
+    _mm256_storeu_pd(l->max + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(max, 1)));
+    return i;
+}
+
+AVX2 static size_t lanes_add_f64(struct lanes *l, const double *x, size_t n,
+                                 double shift)
+{
+    const __m256d by = _mm256_set1_pd(shift);
+    struct quad a = {_mm256_setzero_pd(), _mm256_setzero_pd()}, b = a;
+    __m256d min[2], max[2];
+    min[0] = min[1] = _mm256_set1_pd(INFINITY);
+    max[0] = max[1] = _mm256_set1_pd(-INFINITY);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        __m256d low = _mm256_loadu_pd(x + i), high = _mm256_loadu_pd(x + i + 4);
+        min[0] = _mm256_min_pd(low, min[0]);
+        max[0] = _mm256_max_pd(low, max[0]);
+        min[1] = _mm256_min_pd(high, min[1]);
+        max[1] = _mm256_max_pd(high, max[1]);
+        quad_add(&a, low, by);
+        quad_add(&b, high, by);
+    }
+    quad_store(&a, l, 0);
+    quad_store(&b, l, 4);
+    _mm256_storeu_pd(l->min, min[0]);
+    _mm256_storeu_pd(l->min + 4, min[1]);
+    _mm256_storeu_pd(l->max, max[0]);
+    _mm256_storeu_pd(l->max + 4, max[1]);
     return i;
 }
 
@@ -193,14 +222,6 @@ AVX2_INLINE size_t colanes_add_four(struct colanes *l, struct numbers x,
 }
 
 // The constant NULL decides load_four at compile time.
-AVX2 static size_t lanes_add_avx2(struct lanes *l, struct numbers x, size_t n,
-                                  double shift)
-{
-    if (x.f32)
-        return lanes_add_four(l, (struct numbers){NULL, x.f32}, n, shift);
-    return lanes_add_four(l, (struct numbers){x.f64, NULL}, n, shift);
-}
-
 AVX2 static size_t colanes_add_avx2(struct colanes *l, struct numbers x,
                                     const double *y, size_t n, const double shift[2])
 {
@@ -218,7 +239,8 @@ void moments_block(struct numbers x, size_t n, double shift, struct moments_bloc
     lanes_init(&l);
 #if defined(__x86_64__)
     if (simd_level() == SIMD_AVX2)
-        done = lanes_add_avx2(&l, x, n, shift);
+        done = x.f32 ? lanes_add_f32(&l, x.f32, n, shift)
+                     : lanes_add_f64(&l, x.f64, n, shift);
 #endif
     lanes_add_plain(&l, x, done, n, shift);
     lanes_close(&l, out);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "common/sketch/counts.h"
+#include "common/sketch/moments_block.h"
 #include "common/sketch/profile_inner.h"
 
 #define BLOCK                                                                          \
@@ -137,14 +137,6 @@ enum status profile_set_grid(struct profile *p, const struct grid *grid)
     return ST_OK;
 }
 
-static void add_moments(struct profile *p, struct numbers x, size_t n)
-{
-    if (x.f32)
-        moments_add_f32(&p->moments, x.f32, n);
-    else
-        moments_add_f64(&p->moments, x.f64, n);
-}
-
 static void add_cells(struct profile *p, struct numbers x, size_t n)
 {
     if (x.f32)
@@ -188,31 +180,30 @@ static void add_pairs(struct profile *p, struct numbers x, const double *y, size
         comoments_add_f64(&p->comoments, left, right, pairs);
 }
 
-// A block of finite values of the profile's width.
-static void add_valid(struct profile *p, struct numbers x, const double *prediction,
+// Adds a block of values of the profile's width. False, and nothing was added, when one
+// of them is not finite.
+static bool add_valid(struct profile *p, struct numbers x, const double *prediction,
                       size_t n)
 {
-    if (n == 0)
-        return;
-    double range[2] = {-INFINITY, INFINITY};
-    if (p->grid) {
-        range[0] = grid_min(p->grid);
-        range[1] = grid_max(p->grid);
-    }
     struct scan s = {0};
-    scan_add(x, n, range, &s, &p->run);
+    struct scan_range extent, range = {-INFINITY, INFINITY};
+    if (p->grid)
+        range = (struct scan_range){grid_min(p->grid), grid_max(p->grid)};
+    if (!moments_add_block(&p->moments, x, n, &extent.low, &extent.high))
+        return false;
+    scan_add(x, n, extent, range, &s, &p->run);
     p->counters.zero += s.zero;
     p->counters.negative += s.negative;
     p->counters.below += s.below;
     p->counters.above += s.above;
     p->counters.run_longest = p->run.longest;
-    add_moments(p, x, n);
     if (p->grid)
         add_cells(p, x, n);
     if (p->quantile)
         add_quantile(p, x, n);
     if (prediction)
         add_pairs(p, x, prediction, n);
+    return true;
 }
 
 // Counts one row; true when its value is valid.
@@ -263,18 +254,19 @@ static bool is_all_present(const uint8_t *state, size_t n)
 static void update_block(struct profile *p, struct numbers x, const uint8_t *state,
                          const double *prediction, size_t n)
 {
-    bool is_narrow = x.f32 != NULL;
+    bool is_fit = (x.f32 != NULL) == (p->width == GRID_F32);
     p->counters.rows += n;
-    if (is_narrow == (p->width == GRID_F32) && is_all_present(state, n) &&
-        scan_is_finite(x, n)) {
-        add_valid(p, x, prediction, n);
+    if (is_fit && is_all_present(state, n) && add_valid(p, x, prediction, n))
         return;
-    }
     struct sifted s;
     size_t kept = sift(p, x, state, prediction, n, &s);
+    if (kept == 0)
+        return;
     x = p->width == GRID_F32 ? (struct numbers){NULL, s.f32}
                              : (struct numbers){s.f64, NULL};
-    add_valid(p, x, prediction ? s.prediction : NULL, kept);
+    bool is_added = add_valid(p, x, prediction ? s.prediction : NULL, kept);
+    assert(is_added);
+    (void)is_added;
 }
 
 void profile_update(struct profile *p, const struct profile_column *column)

@@ -230,15 +230,16 @@ static bool is_counted(const struct counters *c, enum profile_kind kind)
            (c->run_longest > 0) == (left > 0);
 }
 
+// Each row is in one cell. Where no cell has more than PROFILE_ROWS_MAX, the sum cannot
+// overflow.
 static bool is_cells_sum(const struct profile *p)
 {
-    uint64_t left = counters_valid(&p->counters);
+    uint64_t all = 0, sum = 0;
     for (uint32_t i = 0; i < p->cells; i++) {
-        if (p->cell[i] > left)
-            return false;
-        left -= p->cell[i];
+        all |= p->cell[i];
+        sum += p->cell[i];
     }
-    return left == 0;
+    return all < 2 * PROFILE_ROWS_MAX && sum == counters_valid(&p->counters);
 }
 
 static enum status take_row(struct cursor *from, uint8_t flags, struct profile *p)

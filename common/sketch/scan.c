@@ -23,16 +23,20 @@ static void set_bit(struct equal_bits *bits, size_t i, bool is_equal)
     bits->byte[i / 8] = is_equal ? others | mask : others;
 }
 
+// How many values are below and above two bounds.
+struct outside {
+    uint64_t below;
+    uint64_t above;
+};
+
 // Counts values first..n-1; after vectors those are the few left over.
-static void count_plain(struct numbers x, size_t first, size_t n, const double range[2],
-                        struct scan *s)
+static void outside_plain(struct numbers x, size_t first, size_t n,
+                          struct scan_range bounds, struct outside *o)
 {
     for (size_t i = first; i < n; i++) {
         double v = numbers_at(x, i);
-        s->zero += v == 0;
-        s->negative += v < 0;
-        s->below += v < range[0];
-        s->above += v > range[1];
+        o->below += v < bounds.low;
+        o->above += v > bounds.high;
     }
 }
 
@@ -80,66 +84,50 @@ AVX2 static uint32_t add_eight(__m256i lanes)
     return sum;
 }
 
-// A true comparison is -1 in its lane, so subtracting it counts it. These return how
-// many values they took, a multiple of eight.
-AVX2 static size_t count_f32_avx2(const float *x, size_t n, const double range[2],
-                                  struct scan *s)
-{
-    const __m256 null = _mm256_setzero_ps();
-    const __m256 low = _mm256_set1_ps(float_up(range[0]));
-    const __m256 high = _mm256_set1_ps(float_down(range[1]));
-    __m256i zero = _mm256_setzero_si256();
-    __m256i negative = zero, below = zero, above = zero;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        __m256 v = _mm256_loadu_ps(x + i);
-        __m256 is_zero = _mm256_cmp_ps(v, null, _CMP_EQ_OQ);
-        __m256 is_negative = _mm256_cmp_ps(v, null, _CMP_LT_OQ);
-        __m256 is_below = _mm256_cmp_ps(v, low, _CMP_LT_OQ);
-        __m256 is_above = _mm256_cmp_ps(v, high, _CMP_GT_OQ);
-        zero = _mm256_sub_epi32(zero, _mm256_castps_si256(is_zero));
-        negative = _mm256_sub_epi32(negative, _mm256_castps_si256(is_negative));
-        below = _mm256_sub_epi32(below, _mm256_castps_si256(is_below));
-        above = _mm256_sub_epi32(above, _mm256_castps_si256(is_above));
-    }
-    s->zero += add_eight(zero);
-    s->negative += add_eight(negative);
-    s->below += add_eight(below);
-    s->above += add_eight(above);
-    return i;
-}
-
-AVX2 static uint32_t add_four(__m256i lanes)
+AVX2 static uint64_t add_four(__m256i lanes)
 {
     uint64_t lane[4];
     _mm256_storeu_si256((__m256i *)(void *)lane, lanes);
-    return (uint32_t)(lane[0] + lane[1] + lane[2] + lane[3]);
+    return lane[0] + lane[1] + lane[2] + lane[3];
 }
 
-AVX2 static size_t count_f64_avx2(const double *x, size_t n, const double range[2],
-                                  struct scan *s)
+// A true comparison is -1 in its lane, so subtracting it counts it. These return how
+// many values they took, a multiple of eight.
+AVX2 static size_t outside_f32(const float *x, size_t n, struct scan_range bounds,
+                               struct outside *o)
 {
-    const __m256d null = _mm256_setzero_pd();
-    const __m256d low = _mm256_set1_pd(range[0]);
-    const __m256d high = _mm256_set1_pd(range[1]);
-    __m256i zero = _mm256_setzero_si256();
-    __m256i negative = zero, below = zero, above = zero;
+    const __m256 low = _mm256_set1_ps(float_up(bounds.low));
+    const __m256 high = _mm256_set1_ps(float_down(bounds.high));
+    __m256i below = _mm256_setzero_si256(), above = below;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 v = _mm256_loadu_ps(x + i);
+        __m256 is_below = _mm256_cmp_ps(v, low, _CMP_LT_OQ);
+        __m256 is_above = _mm256_cmp_ps(v, high, _CMP_GT_OQ);
+        below = _mm256_sub_epi32(below, _mm256_castps_si256(is_below));
+        above = _mm256_sub_epi32(above, _mm256_castps_si256(is_above));
+    }
+    o->below += add_eight(below);
+    o->above += add_eight(above);
+    return i;
+}
+
+AVX2 static size_t outside_f64(const double *x, size_t n, struct scan_range bounds,
+                               struct outside *o)
+{
+    const __m256d low = _mm256_set1_pd(bounds.low);
+    const __m256d high = _mm256_set1_pd(bounds.high);
+    __m256i below = _mm256_setzero_si256(), above = below;
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
         __m256d v = _mm256_loadu_pd(x + i);
-        __m256d is_zero = _mm256_cmp_pd(v, null, _CMP_EQ_OQ);
-        __m256d is_negative = _mm256_cmp_pd(v, null, _CMP_LT_OQ);
         __m256d is_below = _mm256_cmp_pd(v, low, _CMP_LT_OQ);
         __m256d is_above = _mm256_cmp_pd(v, high, _CMP_GT_OQ);
-        zero = _mm256_sub_epi64(zero, _mm256_castpd_si256(is_zero));
-        negative = _mm256_sub_epi64(negative, _mm256_castpd_si256(is_negative));
         below = _mm256_sub_epi64(below, _mm256_castpd_si256(is_below));
         above = _mm256_sub_epi64(above, _mm256_castpd_si256(is_above));
     }
-    s->zero += add_four(zero);
-    s->negative += add_four(negative);
-    s->below += add_four(below);
-    s->above += add_four(above);
+    o->below += add_four(below);
+    o->above += add_four(above);
     return i;
 }
 
@@ -211,15 +199,18 @@ bool scan_is_finite(struct numbers x, size_t n)
     return is_finite && is_finite_plain(x, done, n);
 }
 
-static void count(struct numbers x, size_t n, const double range[2], struct scan *s)
+static struct outside count_outside(struct numbers x, size_t n,
+                                    struct scan_range bounds)
 {
+    struct outside o = {0, 0};
     size_t done = 0;
 #if defined(__x86_64__)
     if (simd_level() == SIMD_AVX2)
-        done = x.f32 ? count_f32_avx2(x.f32, n, range, s)
-                     : count_f64_avx2(x.f64, n, range, s);
+        done = x.f32 ? outside_f32(x.f32, n, bounds, &o)
+                     : outside_f64(x.f64, n, bounds, &o);
 #endif
-    count_plain(x, done, n, range, s);
+    outside_plain(x, done, n, bounds, &o);
+    return o;
 }
 
 static void mark_equal(struct numbers x, size_t n, struct equal_bits *bits)
@@ -279,12 +270,21 @@ static void add_run(struct numbers x, size_t n, struct scan_run *run)
     run->value = numbers_at(x, n - 1);
 }
 
-void scan_add(struct numbers x, size_t n, const double range[2], struct scan *s,
-              struct scan_run *run)
+void scan_add(struct numbers x, size_t n, struct scan_range extent,
+              struct scan_range range, struct scan *s, struct scan_run *run)
 {
     assert(n <= SCAN_BLOCK);
     if (n == 0)
         return;
-    count(x, n, range, s);
+    if (extent.low <= 0) { // most features have no other values than positive ones
+        struct outside zero = count_outside(x, n, (struct scan_range){0, 0});
+        s->negative += zero.below;
+        s->zero += n - zero.below - zero.above;
+    }
+    if (extent.low < range.low || extent.high > range.high) {
+        struct outside o = count_outside(x, n, range);
+        s->below += o.below;
+        s->above += o.above;
+    }
     add_run(x, n, run);
 }

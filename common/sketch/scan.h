@@ -16,8 +16,14 @@
 struct scan {
     uint64_t zero;
     uint64_t negative;
-    uint64_t below; // below range[0]
-    uint64_t above; // above range[1]
+    uint64_t below; // below the range
+    uint64_t above; // above it
+};
+
+// The least and the largest of something.
+struct scan_range {
+    double low;
+    double high;
 };
 
 // The sequence of equal values that is under way. All zero is none.
@@ -30,9 +36,9 @@ struct scan_run {
 // Whether all of `n` <= SCAN_BLOCK values are finite.
 bool scan_is_finite(struct numbers x, size_t n);
 
-// Adds `n` <= SCAN_BLOCK finite values to both. `range` may be infinite. The figures
-// are the same on every machine.
-void scan_add(struct numbers x, size_t n, const double range[2], struct scan *s,
-              struct scan_run *run);
+// Adds `n` <= SCAN_BLOCK finite values, whose extent is known, to both. `range` may be
+// infinite. The figures are the same on every machine.
+void scan_add(struct numbers x, size_t n, struct scan_range extent,
+              struct scan_range range, struct scan *s, struct scan_run *run);
 
 #endif

@@ -47,6 +47,12 @@ static double with_atoms(struct random *r)
     return u < 0.3 ? 0 : u < 0.35 ? 7 : random_normal(r) * 10;
 }
 
+// Close together for a float: many edges round to one.
+static double timestamps(struct random *r)
+{
+    return 1.7e9 + 100 * random_unit(r);
+}
+
 static double digits(struct random *r)
 {
     return (double)(random_u64(r) % 10);
@@ -193,8 +199,8 @@ static void every_path_counts_alike(void **state)
 {
     (void)state;
     double (*const draw[])(struct random *) = {lognormal, lognormal_f32, with_atoms,
-                                               digits};
-    for (size_t k = 0; k < 4; k++) {
+                                               digits, timestamps};
+    for (size_t k = 0; k < 5; k++) {
         for (int width = GRID_F32; width <= GRID_F64; width += 4) {
             struct grid *g;
             fill(draw[k], 20 + k);
