@@ -143,6 +143,7 @@ static enum status end_wave(struct act *a, struct shelf *s, enum verify_verdict 
     step->verdict = span_text(verify_name(verdict));
     step->why = buf_span(&a->why);
     step->ended = now->now_ns;
+    step->ended_event = a->verify.latest_ns;
     if (verdict != VERIFY_RECOVERED)
         return act_halt(
             a, s, PLAN_HALTED,

@@ -55,6 +55,7 @@ static void write_wave(struct call *c, const struct plan_step *step)
     json_key_text(c->j, "verdict", step->verdict);
     json_key_text(c->j, "why", step->why);
     json_key_time(c->j, "started", step->started_event);
+    json_key_time(c->j, "ended", step->ended_event);
     json_key(c->j, "hosts");
     json_array(c->j);
     for (uint32_t i = 0; i < step->hosts; i++)
@@ -95,7 +96,7 @@ static void say_wave(struct call *c, const struct plan_step *step)
                 (int)h->code.size, h->code.size ? (const char *)h->code.data : "");
     }
     if (step->verdict.size)
-        say(c, step->started_event, "%s %.*s: %.*s", which, (int)step->verdict.size,
+        say(c, step->ended_event, "%s %.*s: %.*s", which, (int)step->verdict.size,
             (const char *)step->verdict.data, (int)step->why.size,
             step->why.size ? (const char *)step->why.data : "");
 }
@@ -111,7 +112,7 @@ static void write_timeline(struct call *c, const struct record_plan *p)
     for (uint32_t i = 0; i < p->step_count; i++)
         say_wave(c, &p->steps[i]);
     bool has_ended = p->state >= PLAN_DONE;
-    uint64_t at = p->step_count ? p->steps[p->step_count - 1].started_event : 0;
+    uint64_t at = p->step_count ? p->steps[p->step_count - 1].ended_event : 0;
     if (has_ended)
         say(c, at ? at : p->created_event, "plan %llu %s%s%.*s",
             (unsigned long long)case_number(p->plan), plan_state(p->state),

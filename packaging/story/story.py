@@ -180,18 +180,20 @@ class Story:
                     raise stage.Failed("%s ended by itself:\n%s" % (p.name, p.tail()))
                 p.start()
 
-    def maybe_kill(self, day_number, days):
-        """kill -9 at random moments, for the test that wants it."""
-        left = days - day_number
-        if self.kills >= self.args.kills:
-            return
-        if self.random.random() < 1.5 * (self.args.kills - self.kills) / max(1, left):
-            victim = self.random.choice([self.controller]
-                                        + [h.agent for h in self.hosts])
-            if victim.is_running():
-                victim.kill()
-                self.kills += 1
-                self.tell.note("kill -9 of the %s (%d)" % (victim.name, self.kills))
+    def choose_kills(self):
+        """Random rows at which something is killed, half of them around the rollback."""
+        near = [i for i, r in enumerate(self.rows)
+                if train.day(DEPLOY) <= int(r["ts"]) < train.day("2012-09-01")]
+        some = self.random.sample(near, self.args.kills // 2)
+        rest = self.random.sample(range(len(self.rows)), self.args.kills - len(some))
+        return sorted(some + rest)
+
+    def kill_one(self):
+        self.revive()
+        victim = self.random.choice([self.controller] + [h.agent for h in self.hosts])
+        victim.kill()
+        self.kills += 1
+        self.tell.note("kill -9 of the %s (%d)" % (victim.name, self.kills))
 
     # The days
 
@@ -200,20 +202,22 @@ class Story:
         days = {}
         for row in self.rows:
             days.setdefault(day_of(row["ts"]), []).append(row)
-        owed = []
-        ordered = sorted(days)
-        for number, day in enumerate(ordered):
+        owed, served, kill_at = [], 0, self.choose_kills()
+        for day in sorted(days):
             if day == DEPLOY:
                 self.deploy()
             if day == STORM[0]:
                 self.tell.say(day, "Hurricane Sandy reaches the coast; the city stays "
                                    "at home", "36")
+            if day == STORM[1]:
+                self.weigh_storm()
             for row in days[day]:
                 owed = self.pay(owed, int(row["ts"]))
                 owed.append(self.serve(row))
-                if self.args.kills and self.random.random() < 0.2:
-                    self.maybe_kill(number, len(ordered))
-                    self.revive()
+                served += 1
+                while kill_at and kill_at[0] < served:
+                    kill_at.pop(0)
+                    self.kill_one()
             self.catch_up(train.day(day) - DAY)
             self.watch(day)
             if not self.args.fast and DEPLOY <= day <= "2012-09-10":
@@ -221,6 +225,16 @@ class Story:
         self.pay(owed, train.day(END))
         self.catch_up(train.day(END) - 2 * DAY)
         self.watch(day_of(train.day(END)))
+
+    def weigh_storm(self):
+        """What the controller makes of the world's own upset."""
+        fresh = [a for a in self.alerts() if a["opened"][:10] >= STORM[0]]
+        error = self.mean_loss(train.day(STORM[0]), train.day(STORM[1]))
+        self.tell.say(STORM[1], "the error was %.0f in those days; alerts: %s; plans: none "
+                      "new. It is the world, not the model: %s" % (
+                          error, len(fresh) or "none",
+                          fresh[0]["diagnosis"]["reason"] if fresh else
+                          "no version changed, and two odd days are no drift"), "36")
 
     def serve(self, row):
         """One request to the host whose turn it is."""
@@ -370,6 +384,8 @@ class Story:
                    counts["observed"] == counts["merged"] + counts["late"]
                    + sum(counts["dropped"].values()),
                    "{:,} rows".format(counts["observed"]))
+        self.check("no row is counted twice", counts["observed"] <= len(self.losses),
+                   "{:,} served".format(len(self.losses)))
         self.check("the audit chain is intact", audit["result"] == "intact",
                    "%d records" % audit["leaves"])
         if self.args.no_rollback:

@@ -305,6 +305,7 @@ struct plan_step {
     uint64_t started;       // wall ns
     uint64_t started_event; // event ns
     uint64_t ended;
+    uint64_t ended_event;
     struct span verdict; // "recovered", "not_recovered", "inconclusive" or ""
     struct span why;
     const struct plan_host *host;

@@ -137,6 +137,8 @@ static const struct field plan_step_fields[] = {
      .note = "event ns"},
     {"ended", FIELD_U64, FIELD_MAY, FIELD_AT(struct plan_step, ended),
      .note = "wall ns"},
+    {"ended_event", FIELD_U64, FIELD_MAY, FIELD_AT(struct plan_step, ended_event),
+     .note = "event ns"},
     {"verdict", FIELD_TEXT, FIELD_MAY, FIELD_AT(struct plan_step, verdict), .max = 32,
      .note = "recovered, not_recovered or inconclusive"},
     {"why", FIELD_TEXT, FIELD_MAY, FIELD_AT(struct plan_step, why),
