@@ -24,6 +24,14 @@ struct flight {
     uint64_t sent_ns;
 };
 
+enum trouble {
+    TROUBLE_CONNECT,
+    TROUBLE_AWAY,
+    TROUBLE_REFUSED,
+    TROUBLE_BROKEN,
+    TROUBLES
+};
+
 struct link {
     struct link_settings settings;
     struct link_hooks hooks;
@@ -34,7 +42,7 @@ struct link {
     uint32_t failures; // in a row, for the back-off
     uint64_t until_ns; // mono: end of the wait, or of the greeting
     uint64_t next_beat_ns;
-    uint64_t next_report_ns;
+    uint64_t next_report_ns[TROUBLES];
     uint32_t credit;
     uint32_t entry_max;
     struct link_cursor cursor;
@@ -108,11 +116,11 @@ static void enter(struct link *l, enum link_state state)
 }
 
 // Trouble that repeats is told once a minute.
-static bool may_report(struct link *l)
+static bool may_report(struct link *l, enum trouble what)
 {
-    if (l->mono_ns < l->next_report_ns)
+    if (l->mono_ns < l->next_report_ns[what])
         return false;
-    l->next_report_ns = l->mono_ns + REPORT_NS;
+    l->next_report_ns[what] = l->mono_ns + REPORT_NS;
     return true;
 }
 
@@ -160,7 +168,7 @@ static void connect(struct link *l)
         enter(l, LINK_CONNECTING);
         return;
     }
-    if (may_report(l))
+    if (may_report(l, TROUBLE_CONNECT))
         log_line(LOG_ERROR, "the controller cannot be reached", "endpoint=%s: %s",
                  s.endpoint, status_text(st));
     back_off(l);
@@ -213,13 +221,13 @@ static void watch(struct link *l)
             l->stats.losses += l->stats.state >= LINK_GREETING;
             lose_session(l);
             enter(l, LINK_CONNECTING);
-            if (may_report(l))
+            if (may_report(l, TROUBLE_AWAY))
                 log_line(LOG_WARN, "the controller is away; entries are spooled",
                          "endpoint=%s", l->stats.endpoint);
             break;
         case WIRE_REFUSED:
             l->stats.refusals++;
-            if (may_report(l))
+            if (may_report(l, TROUBLE_REFUSED))
                 log_line(LOG_ERROR, "the controller refused this agent's key",
                          "endpoint=%s: revoked, suspended, or not approved yet",
                          l->stats.endpoint);
@@ -227,7 +235,7 @@ static void watch(struct link *l)
             break;
         case WIRE_BROKEN:
             l->stats.breaks++;
-            if (may_report(l))
+            if (may_report(l, TROUBLE_BROKEN))
                 log_line(LOG_ERROR,
                          "the handshake failed: server key mismatch, or no "
                          "controller at that address",
@@ -255,7 +263,7 @@ static void take_welcome(struct link *l, struct span body)
         return;
     }
     l->failures = 0;
-    l->next_report_ns = 0;
+    memset(l->next_report_ns, 0, sizeof l->next_report_ns);
     l->credit = w.credit > LINK_CREDIT_MAX ? LINK_CREDIT_MAX : w.credit;
     l->entry_max = w.window_max < LINK_ENTRY_MAX ? w.window_max : LINK_ENTRY_MAX;
     l->stats.offset_ms = (int64_t)(w.server_ms - l->wall_ns / NS_PER_MS);
