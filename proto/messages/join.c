@@ -47,12 +47,21 @@ static struct span trim(struct span s)
 }
 
 // The digits behind the last '_' guard against a slip of the hand, not against malice.
+// They are compared as they are written, so that a letter in another case is a slip
+// too.
 static enum status check_typing(struct span body, struct span digits)
 {
-    uint8_t typed[CHECK_BYTES], digest[DIGEST_BYTES];
-    ST_TRY(text_hex(digits, typed, sizeof typed));
-    ST_TRY(digest_of(body, digest));
-    return memcmp(typed, digest, sizeof typed) == 0 ? ST_OK : ST_CORRUPT;
+    uint8_t digest[DIGEST_BYTES];
+    struct buf wanted;
+    buf_init(&wanted, CHECK_DIGITS);
+    enum status st = digest_of(body, digest);
+    text_put_hex(&wanted, span_of(digest, CHECK_BYTES));
+    if (st == ST_OK)
+        st = wanted.failed;
+    if (st == ST_OK && !span_equal(buf_span(&wanted), digits))
+        st = ST_CORRUPT;
+    buf_fini(&wanted);
+    return st;
 }
 
 enum status join_token_read(struct span line, struct buf *scratch, struct pool *pool,

@@ -180,6 +180,17 @@ static void no_slip_of_the_hand_is_taken(void **state)
         assert_int_not_equal(read_line(r, span_of(r->line.data, cut), &t), ST_OK);
 }
 
+static void no_flipped_bit_is_taken(void **state)
+{
+    struct reading *r = *state;
+    struct join_token t;
+    for (size_t bit = 0; bit < r->line.size * 8; bit++) {
+        r->line.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_not_equal(read_line(r, buf_span(&r->line), &t), ST_OK);
+        r->line.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
 static void a_token_without_doors_or_roots_is_refused(void **state)
 {
     struct reading *r = *state;
@@ -228,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_window_says_what_its_table_cannot),
         WITH_LINE(a_token_comes_back_from_its_line),
         WITH_LINE(no_slip_of_the_hand_is_taken),
+        WITH_LINE(no_flipped_bit_is_taken),
         WITH_LINE(a_token_without_doors_or_roots_is_refused),
         WITH_LINE(every_allocation_may_fail),
     };
