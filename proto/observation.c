@@ -11,6 +11,7 @@ static const char *const reason_names[DROP_REASONS] = {
     [DROP_FEATURES] = "feature_limit",
     [DROP_MEMORY] = "memory",
     [DROP_CRASH] = "crash",
+    [DROP_LANE] = "lane_full",
 };
 
 const char *drop_reason_name(enum drop_reason why)

@@ -93,6 +93,7 @@ enum drop_reason {
     DROP_FEATURES,      // more features than a model may have
     DROP_MEMORY,        // no memory, or too many windows open
     DROP_CRASH,         // it was in an open window when the agent was killed
+    DROP_LANE,          // the shared memory of its thread was full
     DROP_REASONS
 };
 
