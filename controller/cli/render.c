@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -41,8 +42,10 @@ static struct json_object *find(struct json_object *o, const char *path)
     while (o && *path) {
         size_t size = strcspn(path, ".");
         snprintf(word, sizeof word, "%.*s", (int)size, path);
-        if (!json_object_is_type(o, json_type_object) ||
-            !json_object_object_get_ex(o, word, &o))
+        if (json_object_is_type(o, json_type_array))
+            o = json_object_array_get_idx(o, (size_t)atoi(word));
+        else if (!json_object_is_type(o, json_type_object) ||
+                 !json_object_object_get_ex(o, word, &o))
             return NULL;
         path += size + (path[size] == '.');
     }

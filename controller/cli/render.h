@@ -13,7 +13,8 @@
 enum render_form { RENDER_TABLE, RENDER_JSON, RENDER_CSV, RENDER_NAME };
 
 // One list of the answer, shown as a table. `columns` are member names separated by
-// blanks; a dot goes into an object ("diagnosis.cause"); "title=member" renames.
+// blanks; a dot goes into an object or a
+// list ("diagnosis.cause", "suspects.0"); "title=member" renames.
 struct render_list {
     const char *member;
     const char *title; // above it; NULL: none

@@ -133,9 +133,11 @@ static const struct question questions[] = {
      "why",
      {NULL},
      false,
-     {"model verdict", LISTS({"suspects", NULL,
-                              "rank version onset headline cause=diagnosis.cause "
-                              "reason=diagnosis.reason changes"})}},
+     {"model verdict because=suspects.0.diagnosis.reason "
+      "then=suspects.0.closed_why",
+      LISTS({"suspects", "suspects",
+             "rank version tier state onset headline cause=diagnosis.cause"},
+            {"suspects.0.changes", "changes", "at what"})}},
     {"audit log",
      "audit.log",
      {NULL},

@@ -191,10 +191,11 @@ enum status answer_alert_show(struct call *c)
     return ST_OK;
 }
 
-// The model's newest alert, open or not.
+// The model's gravest alert, open or not; of equal ones the newest.
 struct newest {
     struct span model;
     bool is_found;
+    uint8_t tier;
     uint8_t id[CASE_ID_BYTES];
 };
 
@@ -205,9 +206,10 @@ static enum status keep_newest(struct call *c, struct span rest, struct span val
     struct record_alert a;
     (void)rest;
     ST_TRY(records_read(value, &record_alert_message, c->pool, &a));
-    if (!span_equal(a.model, n->model))
+    if (!span_equal(a.model, n->model) || a.tier < n->tier)
         return ST_OK;
     n->is_found = true;
+    n->tier = a.tier;
     memcpy(n->id, a.alert, sizeof n->id);
     return ST_OK;
 }
@@ -221,9 +223,8 @@ static void write_changes(struct call *c, const struct serving *serving,
         const struct serving_host *h = &serving->host[i];
         struct buf b;
         buf_init(&b, 512);
-        if (span_is(a->version, h->version))
-            buf_printf(&b, "%s: %s -> %s deployed", h->host, h->before, h->version);
-        else if (span_is(a->version, h->before))
+        if (h->before[0] && (span_is(a->version, h->version) ||
+                             span_is(a->version, h->before)))
             buf_printf(&b, "%s: %s -> %s by %s", h->host, h->before, h->version,
                        h->by_order ? "rollback" : "deployment");
         if (b.size) {
