@@ -13,9 +13,11 @@
 #define LATE_PARENT 0.3    // a parent that moved later explains so much
 #define AS_PARENT 1.05     // a source counts a little more as its children's parent
 #define NO_PATH 0.05
+#define NO_PATH_SURE 0.5 // of the confidence
 #define OWN_OF_KPI 0.35
 #define CHANGED 1.8
-#define KPI_MOVED 3.0 // scales from which on the KPI itself counts as having moved
+#define KPI_MOVED 3.0  // gain or effect from which on the KPI counts as having moved
+#define STANDS_OUT 0.3 // evidence below which the first suspect is none
 
 // --- Explaining away
 
@@ -234,13 +236,18 @@ static void give_reasons(const struct blame_case *c, const struct board *b,
     }
 }
 
-static void conclude(const struct blame_map *map, struct blame_answer *a)
+static void conclude(const struct blame_case *c, const struct board *b,
+                     const struct blame_map *map, struct blame_answer *a)
 {
     const struct blame_finding *top = a->suspects ? &a->finding[a->rank[0]] : NULL;
     a->confidence = top ? blame_map_apply(map, top->share) : 0;
+    // Without a known way to the KPI it may be chance.
+    if (top && c->kpi != BLAME_NONE && !b->reaches[top->entity])
+        a->confidence *= NO_PATH_SURE;
     a->verdict = a->confidence < BLAME_SURE ? BLAME_NOT_SURE : BLAME_CAUSE;
-    bool kpi_moved = !a->has_kpi_series || fabs(a->kpi.effect) >= KPI_MOVED;
-    if (!top || !kpi_moved || top->evidence < MOVED)
+    bool kpi_moved = !a->has_kpi_series || fabs(a->kpi.effect) >= KPI_MOVED ||
+                     a->kpi.gain >= KPI_MOVED;
+    if (!top || !kpi_moved || top->evidence < STANDS_OUT)
         a->verdict = BLAME_NOTHING;
 }
 
@@ -258,7 +265,7 @@ static enum status judge(const struct blame_case *c, const struct blame_map *map
         score(c, e, b, &a->finding[e]);
     ST_TRY(rank(c, a));
     give_reasons(c, b, a);
-    conclude(map, a);
+    conclude(c, b, map, a);
     return ST_OK;
 }
 

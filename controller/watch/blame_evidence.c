@@ -9,6 +9,9 @@
 #define EARLY_SERIES 2.5 // windows before the KPI at which agreement has faded
 #define EARLY_NO_SERIES 8.0
 #define LATE 1.0
+// Puts those in order that moved no more than noise does; too little to matter
+// otherwise.
+#define FAINT 1e-6
 #define SECOND 0.2 // weight of what agrees with the best
 
 // --- Agreement with the KPI
@@ -38,8 +41,14 @@ static bool kpi_splits(const struct blame_case *c, struct divider *d,
         last = c->search;
     if (c->kpi_signal != BLAME_NONE) {
         divide(c, d, c->signal[c->kpi_signal].value, &scale[c->kpi_signal], last, out);
-        if (out->onset.is_known)
+        if (out->onset.is_known) {
+            // Whether it moved at all is asked in its own noise: a KPI that is steadier
+            // than the floor of effects may well have moved by less than that.
+            const struct scale *s = &scale[c->kpi_signal];
+            if (s->noise > 0)
+                out->onset.gain *= s->spread / s->noise;
             return true;
+        }
     }
     uint32_t at = c->reported > c->search ? c->reported : c->search;
     *out = (struct splits){.count = last - c->search + 1, .posterior = d->posterior};
@@ -89,8 +98,8 @@ static double direction_of(const struct blame_kind *kind, double effect)
 static double evidence_of(const struct blame_case *c, uint32_t i,
                           const struct splits *s, const double *align)
 {
-    double beyond = fmin(fabs(s->onset.effect), EFFECT_MAX) - EFFECT_FREE;
-    if (!s->onset.is_known || beyond <= 0)
+    double size = fmin(fabs(s->onset.effect), EFFECT_MAX);
+    if (!s->onset.is_known || size == 0)
         return 0;
     double agree = 0;
     for (uint32_t k = 0; k < s->count; k++)
@@ -98,7 +107,7 @@ static double evidence_of(const struct blame_case *c, uint32_t i,
     const struct blame_signal *signal = &c->signal[i];
     return weight_of(c, signal) *
            direction_of(&c->kind[signal->name], s->onset.effect) * agree *
-           log1p(beyond);
+           (log1p(fmax(0, size - EFFECT_FREE)) + FAINT * size);
 }
 
 // A signal is seen when it has a window where the incident is.

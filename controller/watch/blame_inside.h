@@ -13,7 +13,8 @@
 // The middle and the scale of a signal before the search began.
 struct scale {
     double middle, spread;
-    double unit; // of errors: 1 for shares, 100 for percentages
+    double noise; // the spread before any floor
+    double unit;  // of errors: 1 for shares, 100 for percentages
 };
 
 // How a signal divides at each split from c->search on.

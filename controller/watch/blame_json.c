@@ -172,6 +172,7 @@ static void put_kpi(const struct blame_case *c, const struct blame_answer *a,
     json_key_bool(j, "has_series", a->has_kpi_series);
     put_onset(c, &a->kpi, clock, j);
     json_key_f64(j, "effect", a->kpi.effect);
+    json_key_f64(j, "gain", a->kpi.gain);
     json_object_end(j);
 }
 

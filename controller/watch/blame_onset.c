@@ -9,6 +9,9 @@
 #define BEFORE 6u // windows on either side of a split
 #define AFTER 12u
 #define GAIN_MAX 12.0
+#ifndef REST
+#define REST 0.5
+#endif
 #define Z_MAX 200.0
 #define INTERVAL 0.95
 
@@ -42,7 +45,16 @@ static uint32_t gather(const double *z, uint32_t first, uint32_t last, double *o
 struct contrast {
     uint32_t n1, n2;
     double a, b;
+    double rest; // mean distance of the windows from the middle of their side
 };
+
+static double distances(const double *v, uint32_t n, double middle)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += fabs(v[i] - middle);
+    return sum / n;
+}
 
 static struct contrast contrast_at(const struct blame_case *c, const double *z,
                                    uint32_t k)
@@ -52,11 +64,15 @@ static struct contrast contrast_at(const struct blame_case *c, const double *z,
     uint32_t from = k > c->first + BEFORE ? k - BEFORE : c->first;
     uint32_t to = k + AFTER - 1 < c->last ? k + AFTER - 1 : c->last;
     x.n1 = gather(z, from, k - 1, room);
-    if (x.n1)
+    if (x.n1) {
         x.a = median_of(room, x.n1);
+        x.rest += distances(room, x.n1, x.a);
+    }
     x.n2 = gather(z, k, to, room);
-    if (x.n2)
+    if (x.n2) {
         x.b = median_of(room, x.n2);
+        x.rest += distances(room, x.n2, x.b);
+    }
     return x;
 }
 
@@ -109,7 +125,8 @@ void divide(const struct blame_case *c, struct divider *d, const double *value,
         if (x.n1 == 0 || x.n2 == 0)
             continue;
         double n1 = x.n1, n2 = x.n2;
-        double gain = fabs(x.b - x.a) * sqrt(n1 * n2 / (n1 + n2));
+        double gain =
+            fmax(0, fabs(x.b - x.a) - REST * x.rest) * sqrt(n1 * n2 / (n1 + n2));
         double capped = fmin(gain, GAIN_MAX);
         d->posterior[i] = exp(capped * capped / 2);
         total += d->posterior[i];

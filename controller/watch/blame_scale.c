@@ -94,7 +94,7 @@ static void note_signal(const struct blame_case *c, uint32_t i, double *room,
     if (n == 0)
         return;
     out->middle = middle_of_sorted(room, n);
-    out->spread = spread_of(room, n, out->middle);
+    out->spread = out->noise = spread_of(room, n, out->middle);
     if (out->middle != 0)
         u->each[u->n++] = out->spread / fabs(out->middle);
 }
