@@ -31,14 +31,18 @@ static const char *const table_names[SHELF_COUNT] = {
 // empty.
 static const bool table_grows[SHELF_COUNT] = {[SHELF_LOG] = true, [SHELF_EVENT] = true};
 
+#define ROOM_COMMITS 3u // see make_room
+
 struct store {
     char folder[PATH_MAX];
     uint64_t map_bytes;
     enum store_access access;
     MDB_env *env; // NULL while it could not be opened again after a failure
     MDB_dbi table[SHELF_COUNT];
+    MDB_dbi own;   // of the store itself: nothing that is folded
     uint32_t open; // transactions
     bool must_reopen;
+    uint32_t make_room; // small commits that must go before the next ones
 };
 
 struct store_txn {
@@ -224,6 +228,11 @@ static int open_tables(struct store *s)
             return rc;
         }
     }
+    rc = mdb_dbi_open(txn, "store", is_writer ? MDB_CREATE : 0, &s->own);
+    if (rc != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
     return mdb_txn_commit(txn);
 }
 
@@ -235,7 +244,7 @@ static int open_env(struct store *s)
     // NOTLS: a reading transaction belongs to itself, not to its thread. No WRITEMAP: a
     // full disk would be SIGBUS, and a wild pointer would write into the store.
     unsigned flags = MDB_NOTLS | (s->access == STORE_READ_ONLY ? MDB_RDONLY : 0);
-    if ((rc = mdb_env_set_maxdbs(s->env, SHELF_COUNT)) == MDB_SUCCESS &&
+    if ((rc = mdb_env_set_maxdbs(s->env, SHELF_COUNT + 1)) == MDB_SUCCESS &&
         (rc = mdb_env_set_maxreaders(s->env, STORE_READERS)) == MDB_SUCCESS &&
         (rc = mdb_env_set_mapsize(s->env, s->map_bytes)) == MDB_SUCCESS &&
         (rc = mdb_env_open(s->env, s->folder, flags, 0600)) == MDB_SUCCESS) {
@@ -266,30 +275,31 @@ static enum status reopen(struct store *s)
     return ST_OK;
 }
 
+// A key and a big-endian number in the store's own table.
+static int put_own(struct store *s, MDB_txn *txn, const char *key, uint32_t number)
+{
+    uint8_t bytes[4];
+    store_be32(bytes, number);
+    MDB_val k = val_of(span_text(key)), v = val_of(span_of(bytes, sizeof bytes));
+    return mdb_put(txn, s->own, &k, &v, 0);
+}
+
 static enum status check_schema(struct store *s)
 {
     struct store_txn *t;
     ST_TRY(store_begin(s, s->access, &t));
-    struct shelf *shelf = store_shelf(t);
-    struct shelf_key k = shelf_key_of('.');
-    shelf_key_bytes(&k, span_text("schema"));
-    uint8_t mine[4];
-    store_be32(mine, STORE_SCHEMA);
-    struct span v;
-    enum status st = shelf_get(shelf, SHELF_META, &k, &v);
-    if (st == ST_OK) {
-        if (v.size != 4)
-            st = ST_CORRUPT;
-        else if (load_be32(v.data) > STORE_SCHEMA)
-            st = ST_VERSION;
-        store_abort(t);
-        return st;
-    }
-    if (st == ST_NOTFOUND && s->access == STORE_READ_WRITE) {
-        st = shelf_put(shelf, SHELF_META, &k, span_of(mine, sizeof mine));
-        if (st == ST_OK)
+    MDB_val k = val_of(span_text("schema")), v;
+    int rc = mdb_get(t->txn, s->own, &k, &v);
+    if (rc == MDB_NOTFOUND && s->access == STORE_READ_WRITE) {
+        rc = put_own(s, t->txn, "schema", STORE_SCHEMA);
+        if (rc == MDB_SUCCESS)
             return store_commit(t);
     }
+    enum status st = rc != MDB_SUCCESS ? tell(s, "schema", rc) : ST_OK;
+    if (st == ST_OK && v.mv_size != 4)
+        st = ST_CORRUPT;
+    else if (st == ST_OK && load_be32(v.mv_data) > STORE_SCHEMA)
+        st = ST_VERSION;
     store_abort(t);
     return st;
 }
@@ -339,6 +349,21 @@ static int begin(struct store *s, enum store_access access, MDB_txn **out)
     return mdb_txn_begin(s->env, NULL, access == STORE_READ_ONLY ? MDB_RDONLY : 0, out);
 }
 
+// Pages that a commit freed are used again only behind the commit after it. When the
+// store was full, somebody may have deleted since, or deletes now; without these small
+// commits the next large one would find no room, for ever.
+static void make_room(struct store *s)
+{
+    MDB_txn *txn;
+    s->make_room--;
+    if (begin(s, STORE_READ_WRITE, &txn) != MDB_SUCCESS)
+        return;
+    if (put_own(s, txn, "room", (uint32_t)mdb_txn_id(txn)) != MDB_SUCCESS)
+        mdb_txn_abort(txn);
+    else if (mdb_txn_commit(txn) != MDB_SUCCESS)
+        s->must_reopen = true;
+}
+
 enum status store_begin(struct store *s, enum store_access access,
                         struct store_txn **out)
 {
@@ -348,6 +373,11 @@ enum status store_begin(struct store *s, enum store_access access,
         if (s->open > 0)
             return ST_IO; // a reader still looks at the old map
         ST_TRY(reopen(s));
+    }
+    if (s->make_room > 0 && access == STORE_READ_WRITE) {
+        make_room(s);
+        if (s->must_reopen)
+            ST_TRY(reopen(s));
     }
     struct store_txn *t = MEM_NEW(struct store_txn);
     if (!t)
@@ -407,6 +437,8 @@ void store_abort(struct store_txn *t)
         return;
     close_cursors(t);
     mdb_txn_abort(t->txn);
+    if (t->broken == ST_FULL)
+        t->store->make_room = ROOM_COMMITS;
     watch_reader(t);
     t->store->open--;
     mem_free(t);
@@ -427,6 +459,7 @@ enum status store_commit(struct store_txn *t)
     if (rc == MDB_SUCCESS)
         return ST_OK;
     s->must_reopen = true;
+    s->make_room = ROOM_COMMITS;
     st = tell(s, "commit", rc);
     // A full disk shows as a short write, which LMDB calls EIO. Ask the disk itself.
     struct statvfs v;
