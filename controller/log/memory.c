@@ -21,11 +21,16 @@ struct list {
     struct node *first[LEVELS];
 };
 
+enum change { PUT_NEW, PUT_OVER, DELETED };
+
+// One change of the open transaction. It holds the node itself, so that an abort needs
+// no memory: it cannot fail.
 struct undo {
     struct undo *before;
     enum shelf_table table;
-    bool had_value;
-    struct span key, value; // owned
+    enum change change;
+    struct node *node;
+    struct span value; // PUT_OVER: what it was; owned
 };
 
 struct memory {
@@ -33,8 +38,8 @@ struct memory {
     struct list table[SHELF_COUNT];
     uint64_t bytes, limit;
     struct random coin; // of a fixed seed: the same run gives the same lists
-    struct undo *undo;
-    bool is_open; // between begin and commit or abort
+    struct undo *undo;  // newest first
+    bool is_open;       // between begin and commit or abort
     enum status broken;
 };
 
@@ -96,13 +101,25 @@ static enum status fail(struct memory *m, enum status st)
     return st;
 }
 
-static struct node *unlink_node(struct memory *m, enum shelf_table t, struct node *n,
-                                struct node *before[LEVELS])
+static void unlink_node(struct memory *m, enum shelf_table t, struct node *n)
 {
+    struct node *before[LEVELS];
+    (void)find(m, t, n->key, before);
     for (unsigned level = 0; level < n->levels; level++)
         links(m, t, before[level])[level] = n->next[level];
     m->bytes -= n->key.size + n->value.size;
-    return n;
+}
+
+static void link_node(struct memory *m, enum shelf_table t, struct node *n)
+{
+    struct node *before[LEVELS];
+    (void)find(m, t, n->key, before);
+    for (unsigned level = 0; level < n->levels; level++) {
+        struct node **from = &links(m, t, before[level])[level];
+        n->next[level] = *from;
+        *from = n;
+    }
+    m->bytes += n->key.size + n->value.size;
 }
 
 static void free_node(struct node *n)
@@ -112,62 +129,52 @@ static void free_node(struct node *n)
     mem_free(n);
 }
 
-// Notes what `key` was before its change. Takes `value` when had_value.
-static enum status note(struct memory *m, enum shelf_table t, struct span key,
-                        bool had_value, struct span value)
+// Notes a change that is about to be made; outside of a transaction nothing is noted.
+static enum status note(struct memory *m, enum shelf_table t, enum change change,
+                        struct node *n)
 {
+    if (!m->is_open)
+        return ST_OK;
     struct undo *u = MEM_NEW(struct undo);
     if (!u)
         return ST_NOMEM;
-    if (copy_span(key, &u->key) != ST_OK) {
-        mem_free(u);
-        return ST_NOMEM;
-    }
-    u->table = t;
-    u->had_value = had_value;
-    u->value = value;
-    u->before = m->undo;
+    *u = (struct undo){.before = m->undo, .table = t, .change = change, .node = n};
+    if (change == PUT_OVER)
+        u->value = n->value;
     m->undo = u;
     return ST_OK;
 }
 
 static enum status insert(struct memory *m, enum shelf_table t, struct span key,
-                          struct span value, struct node *before[LEVELS])
+                          struct span value)
 {
     unsigned levels = toss(m);
     struct node *n = mem_zero(1, sizeof *n + levels * sizeof(struct node *));
     if (!n)
         return ST_NOMEM;
     n->levels = levels;
-    if (copy_span(key, &n->key) != ST_OK || copy_span(value, &n->value) != ST_OK) {
+    if (copy_span(key, &n->key) != ST_OK || copy_span(value, &n->value) != ST_OK ||
+        note(m, t, PUT_NEW, n) != ST_OK) {
         free_node(n);
         return ST_NOMEM;
     }
-    for (unsigned level = 0; level < levels; level++) {
-        struct node **from = &links(m, t, before[level])[level];
-        n->next[level] = *from;
-        *from = n;
-    }
-    m->bytes += key.size + value.size;
+    link_node(m, t, n);
     return ST_OK;
 }
 
-static enum status replace(struct memory *m, struct node *n, enum shelf_table t,
+static enum status replace(struct memory *m, enum shelf_table t, struct node *n,
                            struct span value)
 {
     struct span fresh;
     ST_TRY(copy_span(value, &fresh));
-    if (m->is_open) {
-        enum status st = note(m, t, n->key, true, n->value);
-        if (st != ST_OK) {
-            drop_span(fresh);
-            return st;
-        }
-    } else {
-        drop_span(n->value);
+    if (note(m, t, PUT_OVER, n) != ST_OK) {
+        drop_span(fresh);
+        return ST_NOMEM;
     }
     m->bytes += value.size;
     m->bytes -= n->value.size;
+    if (!m->is_open)
+        drop_span(n->value);
     n->value = fresh;
     return ST_OK;
 }
@@ -205,14 +212,8 @@ static enum status memory_put(void *self, enum shelf_table t, struct span key,
         return fail(m, ST_FULL);
     struct node *before[LEVELS];
     struct node *n = find(m, t, key, before);
-    enum status st;
-    if (n && span_equal(n->key, key)) {
-        st = replace(m, n, t, value);
-    } else {
-        st = m->is_open ? note(m, t, key, false, (struct span){0}) : ST_OK;
-        if (st == ST_OK)
-            st = insert(m, t, key, value, before);
-    }
+    bool is_there = n && span_equal(n->key, key);
+    enum status st = is_there ? replace(m, t, n, value) : insert(m, t, key, value);
     return st == ST_OK ? ST_OK : fail(m, st);
 }
 
@@ -224,17 +225,11 @@ static enum status memory_del(void *self, enum shelf_table t, struct span key)
     struct node *n = find(m, t, key, before);
     if (!n || !span_equal(n->key, key))
         return ST_NOTFOUND;
-    if (m->is_open) {
-        struct span kept;
-        if (copy_span(n->value, &kept) != ST_OK)
-            return fail(m, ST_NOMEM);
-        enum status st = note(m, t, key, true, kept);
-        if (st != ST_OK) {
-            drop_span(kept);
-            return fail(m, st);
-        }
-    }
-    free_node(unlink_node(m, t, n, before));
+    if (note(m, t, DELETED, n) != ST_OK)
+        return fail(m, ST_NOMEM);
+    unlink_node(m, t, n);
+    if (!m->is_open)
+        free_node(n);
     return ST_OK;
 }
 
@@ -294,12 +289,14 @@ enum status memory_open(uint64_t limit_bytes, struct memory **out)
     return ST_OK;
 }
 
+// What was changed stays so: only the nodes and values that are gone are freed.
 static void forget_undo(struct memory *m)
 {
     while (m->undo) {
         struct undo *u = m->undo;
         m->undo = u->before;
-        drop_span(u->key);
+        if (u->change == DELETED)
+            free_node(u->node);
         drop_span(u->value);
         mem_free(u);
     }
@@ -346,22 +343,20 @@ enum status memory_commit(struct memory *m)
     return ST_OK;
 }
 
-// Puts one noted value back in place. A node that has to come back needs memory; when
-// there is none, the memory stays broken rather than wrong.
 static void revert(struct memory *m, struct undo *u)
 {
-    struct node *before[LEVELS];
-    struct node *n = find(m, u->table, u->key, before);
-    bool is_there = n && span_equal(n->key, u->key);
-    if (!u->had_value) {
-        if (is_there)
-            free_node(unlink_node(m, u->table, n, before));
-        return;
+    struct node *n = u->node;
+    if (u->change == DELETED) {
+        link_node(m, u->table, n);
+    } else if (u->change == PUT_NEW) {
+        unlink_node(m, u->table, n);
+        free_node(n);
+    } else {
+        m->bytes += u->value.size;
+        m->bytes -= n->value.size;
+        drop_span(n->value);
+        n->value = u->value;
     }
-    enum status st = is_there ? replace(m, n, u->table, u->value)
-                              : insert(m, u->table, u->key, u->value, before);
-    if (st != ST_OK)
-        m->broken = st;
 }
 
 void memory_abort(struct memory *m)
@@ -373,8 +368,6 @@ void memory_abort(struct memory *m)
         struct undo *u = m->undo;
         m->undo = u->before;
         revert(m, u);
-        drop_span(u->key);
-        drop_span(u->value);
         mem_free(u);
     }
 }
