@@ -56,10 +56,10 @@ struct world {
     enum status st;
 };
 
-static enum status note_window(void *self, struct shelf *s,
-                               const struct judged_window *w,
-                               const struct fold_moment *now, struct effects *out,
-                               uint8_t alert[16])
+static inline enum status note_window(void *self, struct shelf *s,
+                                      const struct judged_window *w,
+                                      const struct fold_moment *now,
+                                      struct effects *out, uint8_t alert[16])
 {
     struct world *o = self;
     (void)s;
@@ -81,10 +81,10 @@ static enum status note_window(void *self, struct shelf *s,
     return ST_OK;
 }
 
-static enum status note_flash(void *self, struct shelf *s,
-                              const struct judged_window *w,
-                              const struct fold_moment *now, struct effects *out,
-                              uint8_t alert[16])
+static inline enum status note_flash(void *self, struct shelf *s,
+                                     const struct judged_window *w,
+                                     const struct fold_moment *now, struct effects *out,
+                                     uint8_t alert[16])
 {
     (void)s;
     (void)now;
@@ -95,8 +95,9 @@ static enum status note_flash(void *self, struct shelf *s,
     return ST_OK;
 }
 
-static enum status note_part(void *self, struct shelf *s, const struct judged_window *w,
-                             const struct fold_moment *now, struct effects *out)
+static inline enum status note_part(void *self, struct shelf *s,
+                                    const struct judged_window *w,
+                                    const struct fold_moment *now, struct effects *out)
 {
     (void)s;
     (void)now;
@@ -106,9 +107,10 @@ static enum status note_part(void *self, struct shelf *s, const struct judged_wi
     return ST_OK;
 }
 
-static enum status note_attest(void *self, struct shelf *s,
-                               const struct judged_attest *a,
-                               const struct fold_moment *now, struct effects *out)
+static inline enum status note_attest(void *self, struct shelf *s,
+                                      const struct judged_attest *a,
+                                      const struct fold_moment *now,
+                                      struct effects *out)
 {
     struct world *o = self;
     (void)s;
@@ -120,12 +122,12 @@ static enum status note_attest(void *self, struct shelf *s,
     return ST_OK;
 }
 
-static void note_drop(void *self)
+static inline void note_drop(void *self)
 {
     ((struct world *)self)->drops++;
 }
 
-static void open_fold(struct world *o)
+static inline void open_fold(struct world *o)
 {
     o->judge = (struct fold_judge){.self = o,
                                    .window = note_window,
@@ -142,20 +144,20 @@ static void open_fold(struct world *o)
     assert_int_equal(tape_memory.open(&to, &o->tape), ST_OK);
 }
 
-static void close_fold(struct world *o)
+static inline void close_fold(struct world *o)
 {
     tape_memory.close(o->tape);
     fold_close(o->fold);
 }
 
 // As a restart: everything in memory is lost but the shelf.
-static void restart(struct world *o)
+static inline void restart(struct world *o)
 {
     close_fold(o);
     open_fold(o);
 }
 
-static struct world *world_open(void)
+static inline struct world *world_open(void)
 {
     struct world *o = MEM_NEW(struct world);
     assert_non_null(o);
@@ -166,7 +168,7 @@ static struct world *world_open(void)
     return o;
 }
 
-static void world_close(struct world *o)
+static inline void world_close(struct world *o)
 {
     close_fold(o);
     effects_close(o->effects);
@@ -174,7 +176,7 @@ static void world_close(struct world *o)
     mem_free(o);
 }
 
-static void hear_world(void *keep, enum status st, struct tape_pos last)
+static inline void hear_world(void *keep, enum status st, struct tape_pos last)
 {
     struct world *o = keep;
     o->st = st;
@@ -182,27 +184,27 @@ static void hear_world(void *keep, enum status st, struct tape_pos last)
         o->seq = last.seq;
 }
 
-static void append_entry(struct world *o, enum tape_kind kind, struct span body)
+static inline void append_entry(struct world *o, enum tape_kind kind, struct span body)
 {
     struct tape_entry e = {.kind = (uint16_t)kind, .at_ns = o->now_ns, .body = body};
     struct tape_append a = {.expect = TAPE_ANY, .entry = &e, .entries = 1};
     assert_int_equal(tape_memory.append(o->tape, &a, hear_world, o), ST_OK);
 }
 
-static void give(struct world *o, enum tape_kind kind, struct span body)
+static inline void give(struct world *o, enum tape_kind kind, struct span body)
 {
     append_entry(o, kind, body);
     assert_int_equal(o->st, ST_OK);
 }
 
-static void tick(struct world *o, uint64_t seconds)
+static inline void tick(struct world *o, uint64_t seconds)
 {
     o->now_ns += seconds * S;
     give(o, TAPE_TICK, (struct span){0});
 }
 
 // The newest effect of a kind since the last effects_clear; NULL: none.
-static const struct effect *newest(struct world *o, enum effect_kind kind)
+static inline const struct effect *newest(struct world *o, enum effect_kind kind)
 {
     const struct effect *found = NULL;
     for (uint32_t i = 0; i < effects_len(o->effects); i++) {
@@ -220,8 +222,8 @@ struct kv {
 };
 
 // The exit code of a command in the admin's name.
-static uint32_t command_as(struct world *o, const char *role, const char *verb,
-                           const struct kv *arg, uint32_t args, struct span blob)
+static inline uint32_t command_as(struct world *o, const char *role, const char *verb,
+                                  const struct kv *arg, uint32_t args, struct span blob)
 {
     uint8_t random[ENTRY_RANDOM] = {1, 2, 3};
     struct entry_command c = {.request = ++o->requests,
@@ -249,7 +251,7 @@ static uint32_t command_as(struct world *o, const char *role, const char *verb,
                sizeof((const struct kv[]){__VA_ARGS__}) / sizeof(struct kv),           \
                (struct span){0})
 
-static void begin_fleet(struct world *o)
+static inline void begin_fleet(struct world *o)
 {
     uint8_t fleet[16] = {9};
     give(o, TAPE_META, span_of(fleet, sizeof fleet));
@@ -262,8 +264,8 @@ struct host {
     struct world *o;
 };
 
-static uint32_t enrol_with(struct world *o, uint8_t n, const char *token,
-                           const char *name, struct host *h)
+static inline uint32_t enrol_with(struct world *o, uint8_t n, const char *token,
+                                  const char *name, struct host *h)
 {
     uint8_t id[8], curve[32], sign[32];
     assert_int_equal(text_hex(span_text(token), id, sizeof id), ST_OK);
@@ -288,7 +290,7 @@ static uint32_t enrol_with(struct world *o, uint8_t n, const char *token,
     return g->code;
 }
 
-static void mint(struct world *o, const char *id, const char *models)
+static inline void mint(struct world *o, const char *id, const char *models)
 {
     char pub[65];
     memset(pub, 'a', 64);
@@ -297,7 +299,7 @@ static void mint(struct world *o, const char *id, const char *models)
         COMMAND(o, "agent.token", {"id", id}, {"pub", pub}, {"models", models}), 0);
 }
 
-static struct host host_of(struct world *o, uint8_t n, const char *name)
+static inline struct host host_of(struct world *o, uint8_t n, const char *name)
 {
     char token[17];
     struct host h;
@@ -311,7 +313,8 @@ static struct host host_of(struct world *o, uint8_t n, const char *name)
 // -----------------------------------------------------------------------------
 
 // A numeric profile of `rows` values around `mean`.
-static void profile_bytes(uint32_t rows, double mean, uint64_t seed, struct buf *out)
+static inline void profile_bytes(uint32_t rows, double mean, uint64_t seed,
+                                 struct buf *out)
 {
     struct profile_options po = {.kind = PROFILE_NUMERIC,
                                  .width = GRID_F64,
@@ -341,8 +344,8 @@ struct seen {
     uint64_t watermark_s; // 0: the end
 };
 
-static void window_body(struct host *h, const struct seen *w, uint64_t seq,
-                        struct buf *out)
+static inline void window_body(struct host *h, const struct seen *w, uint64_t seq,
+                               struct buf *out)
 {
     struct buf profile;
     buf_init(&profile, 1u << 20);
@@ -375,7 +378,7 @@ static void window_body(struct host *h, const struct seen *w, uint64_t seq,
     buf_fini(&profile);
 }
 
-static void give_window_as(struct host *h, const struct seen *w, uint64_t seq)
+static inline void give_window_as(struct host *h, const struct seen *w, uint64_t seq)
 {
     struct buf b;
     buf_init(&b, 1u << 20);
@@ -384,7 +387,7 @@ static void give_window_as(struct host *h, const struct seen *w, uint64_t seq)
     buf_fini(&b);
 }
 
-static void give_window(struct host *h, struct seen w)
+static inline void give_window(struct host *h, struct seen w)
 {
     if (w.length_s == 0)
         w.length_s = 60;
@@ -395,8 +398,8 @@ static void give_window(struct host *h, struct seen w)
     give_window_as(h, &w, ++h->seq);
 }
 
-static void give_attest(struct host *h, const char *version, uint64_t at_s,
-                        const char *cause)
+static inline void give_attest(struct host *h, const char *version, uint64_t at_s,
+                               const char *cause)
 {
     struct attest a = {.seq = ++h->seq,
                        .model = span_text("bike"),
@@ -419,7 +422,7 @@ static void give_attest(struct host *h, const char *version, uint64_t at_s,
 // --- The state as one number
 // -------------------------------------------------------------
 
-static uint64_t hash_shelf(struct shelf *s)
+static inline uint64_t hash_shelf(struct shelf *s)
 {
     static const uint8_t key[16] = "state of a shelf";
     uint64_t sum = 0;
@@ -438,7 +441,7 @@ static uint64_t hash_shelf(struct shelf *s)
     return sum;
 }
 
-static uint64_t hash_world(struct world *o)
+static inline uint64_t hash_world(struct world *o)
 {
     return hash_shelf(memory_shelf(o->memory));
 }
