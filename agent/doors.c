@@ -6,6 +6,7 @@
 
 #include "agent/intake/tail.h"
 #include "agent/intake/unix.h"
+#include "agent/lane/lane.h"
 #include "common/base/clock.h"
 #include "common/base/cursor.h"
 #include "common/base/file.h"
@@ -14,13 +15,14 @@
 
 #define TAIL_LINES_A_TURN 2000
 #define TAIL_EVERY_NS (200 * NS_PER_MS)
-#define UNIX_MODE 0660
+#define SOCKET_MODE 0660
 
-// One of both is set. A tail borrows its mapping and path from here.
+// One of the three is set. A tail borrows its mapping and path from here.
 struct door {
     const char *name;
     struct unix_door *socket;
     struct tail *tail;
+    struct lane_door *lane;
     char path[PATH_MAX];
     struct mapping_column *column[3]; // inputs, outputs, labels; NULL: none said
 };
@@ -103,15 +105,40 @@ static enum status open_socket(struct door *d, unsigned mode, const char *model,
     return unix_open(&u, sink, &d->socket);
 }
 
+static enum status open_lane(struct door *d, unsigned mode,
+                             const struct observation_sink *sink)
+{
+    struct lane_settings l = {.path = d->path, .mode = mode};
+    return lane_open(&l, sink, &d->lane);
+}
+
+// What is open when nothing is said.
+static enum status open_standard(struct doors *d, const char *folder,
+                                 const struct observation_sink *stream)
+{
+    struct door *rows = &d->door[d->count++];
+    rows->name = "unix";
+    ST_TRY(path_of(folder, "agent.sock", rows->path));
+    ST_TRY(open_socket(rows, SOCKET_MODE, NULL, stream));
+    struct door *lanes = &d->door[d->count++];
+    lanes->name = "lane";
+    ST_TRY(path_of(folder, "lane.sock", lanes->path));
+    return open_lane(lanes, SOCKET_MODE, stream);
+}
+
 static enum status open_one(const char *folder, const struct door_section *s,
                             const struct observation_sink *stream,
                             const struct observation_sink *file, struct door *d)
 {
     const char *path = text_or_null(s->path);
     d->name = s->name;
-    ST_TRY(path_of(folder, path ? path : "agent.sock", d->path));
-    if (settings_door_kind(s) == DOOR_TAIL)
+    enum door_kind kind = settings_door_kind(s);
+    const char *standard = kind == DOOR_LANE ? "lane.sock" : "agent.sock";
+    ST_TRY(path_of(folder, path ? path : standard, d->path));
+    if (kind == DOOR_TAIL)
         return open_tail(d, s, file);
+    if (kind == DOOR_LANE)
+        return open_lane(d, octal_of(s->mode), stream);
     return open_socket(d, octal_of(s->mode), text_or_null(s->model), stream);
 }
 
@@ -124,13 +151,8 @@ enum status doors_open(const char *folder, const struct settings *settings,
     if (!d)
         return ST_NOMEM;
     enum status st = ST_OK;
-    if (settings->doors.count == 0) {
-        struct door *only = &d->door[d->count++];
-        only->name = "unix";
-        st = path_of(folder, "agent.sock", only->path);
-        if (st == ST_OK)
-            st = open_socket(only, UNIX_MODE, NULL, stream);
-    }
+    if (settings->doors.count == 0)
+        st = open_standard(d, folder, stream);
     for (size_t i = 0; st == ST_OK && i < settings->doors.count; i++)
         st = open_one(folder, settings_door(settings, i), stream, file,
                       &d->door[d->count++]);
@@ -151,6 +173,7 @@ void doors_close(struct doors *d)
     for (uint32_t i = 0; i < d->count; i++) {
         unix_close(d->door[i].socket);
         tail_close(d->door[i].tail);
+        lane_close(d->door[i].lane);
         for (int k = 0; k < 3; k++)
             mem_free(d->door[i].column[k]);
     }
@@ -215,21 +238,30 @@ uint32_t doors_fds(const struct doors *d, int out[DOORS_FDS_MAX])
     for (uint32_t i = 0; i < d->count; i++)
         if (d->door[i].socket)
             out[n++] = unix_fd(d->door[i].socket);
+        else if (d->door[i].lane)
+            out[n++] = lane_fd(d->door[i].lane);
     return n;
 }
 
 uint64_t doors_patience_ns(const struct doors *d)
 {
-    for (uint32_t i = 0; i < d->count; i++)
-        if (d->door[i].tail)
-            return TAIL_EVERY_NS;
-    return NS_PER_S;
+    uint64_t patience = NS_PER_S;
+    for (uint32_t i = 0; i < d->count; i++) {
+        const struct door *one = &d->door[i];
+        uint64_t own = one->tail   ? TAIL_EVERY_NS
+                       : one->lane ? lane_patience_ns(one->lane)
+                                   : NS_PER_S;
+        patience = own < patience ? own : patience;
+    }
+    return patience;
 }
 
 bool doors_turn(struct doors *d, uint64_t now_ns)
 {
     bool is_more = false;
     for (uint32_t i = 0; i < d->count; i++) {
+        if (d->door[i].lane)
+            is_more |= lane_turn(d->door[i].lane, now_ns);
         if (d->door[i].socket)
             is_more |= unix_turn(d->door[i].socket, now_ns);
         if (d->door[i].tail)
@@ -263,6 +295,20 @@ static void tail_status(const struct tail_stats s, struct json *out)
     json_key_u64(out, "offset", s.offset);
 }
 
+static void lane_status(const struct lane_stats s, struct json *out)
+{
+    json_key_cstr(out, "kind", "lane");
+    json_key_u64(out, "processes", s.visitors);
+    json_key_u64(out, "lanes", s.lanes);
+    json_key_u64(out, "accepted", s.accepted);
+    json_key_u64(out, "refused", s.refused);
+    json_key_u64(out, "faults", s.faults);
+    json_key_u64(out, "rows", s.rows);
+    json_key_u64(out, "malformed", s.malformed);
+    json_key_u64(out, "lane_full", s.full);
+    json_key_u64(out, "beside_lost", s.beside);
+}
+
 void doors_status(const struct doors *d, struct json *out)
 {
     json_array(out);
@@ -272,6 +318,8 @@ void doors_status(const struct doors *d, struct json *out)
         json_key_cstr(out, "path", d->door[i].path);
         if (d->door[i].socket)
             socket_status(unix_stats(d->door[i].socket), out);
+        else if (d->door[i].lane)
+            lane_status(lane_stats(d->door[i].lane), out);
         else
             tail_status(tail_stats(d->door[i].tail), out);
         json_object_end(out);

@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 
 #define SPOOL_EVERY_NS NS_PER_S
+#define LAST_TURNS 16              // of the doors, then
 #define FAREWELL_NS (2 * NS_PER_S) // for what is under way when it is told to stop
 
 static void read_clocks(struct agent *a)
@@ -408,10 +409,13 @@ static void wait(struct agent *a, uint64_t sleep_ns)
     link_wait(a->link, fd, fds, (int)((sleep_ns + NS_PER_MS - 1) / NS_PER_MS));
 }
 
-// What stands in open windows is kept on disk, and goes on after the next start.
+// What has come in is counted, as far as that ends; what stands in open windows is kept
+// on disk, and goes on after the next start.
 static void farewell(struct agent *a)
 {
     service_stopping(a->service, "stopping");
+    for (int i = 0; i < LAST_TURNS && doors_turn(a->doors, a->now.wall_ns);)
+        i++;
     registry_pause(a->registry, a->now.wall_ns);
     uint64_t until = a->now.mono_ns + FAREWELL_NS;
     for (;;) {

@@ -43,10 +43,10 @@ static const struct conf_table model_table = {
 
 static const struct conf_row door_rows[] = {
     {"kind", VALUE_WORD, DOOR(kind), "name", "what it is; name: as it is called",
-     "name|unix|tail", NULL, false},
+     "name|unix|tail|lane", NULL, false},
     {"path", VALUE_TEXT, DOOR(path), "",
      "socket or file; relative to the agent's folder", NULL, NULL, false},
-    {"mode", VALUE_NUMBER, DOOR(mode), "660", "unix: mode of the socket, octal",
+    {"mode", VALUE_NUMBER, DOOR(mode), "660", "unix, lane: mode of the socket, octal",
      "0..777", NULL, false},
     {"model", VALUE_NAME, DOOR(model), "", "of rows that name none", NULL, NULL, false},
     {"format", VALUE_WORD, DOOR(format), "rows", "tail: how its lines are written",
@@ -70,7 +70,9 @@ static const struct conf_row door_rows[] = {
 };
 static const struct conf_table door_table = {
     .name = "door",
-    .help = "Where rows come in. Without any, a unix door at agent.sock.",
+    .help =
+        "Where rows come in. Without any, a unix door at agent.sock and a lane door "
+        "at lane.sock.",
     .size = sizeof(struct door_section),
     .row = door_rows,
     .rows = sizeof door_rows / sizeof door_rows[0],
@@ -148,6 +150,8 @@ enum door_kind settings_door_kind(const struct door_section *d)
 {
     if (d->kind != DOOR_BY_NAME)
         return d->kind;
+    if (strcmp(d->name, "lane") == 0)
+        return DOOR_LANE;
     return strcmp(d->name, "tail") == 0 ? DOOR_TAIL : DOOR_UNIX;
 }
 
@@ -170,8 +174,9 @@ static bool is_sound(const struct settings *s, struct buf *why)
     for (size_t i = 0; i < s->doors.count; i++) {
         const struct door_section *d = settings_door(s, i);
         if (d->kind == DOOR_BY_NAME && strcmp(d->name, "unix") != 0 &&
-            strcmp(d->name, "tail") != 0) {
-            buf_printf(why, "agent.conf: door %s: say kind = unix or tail", d->name);
+            strcmp(d->name, "tail") != 0 && strcmp(d->name, "lane") != 0) {
+            buf_printf(why, "agent.conf: door %s: say kind = unix, tail or lane",
+                       d->name);
             return false;
         }
         bool is_tail = settings_door_kind(d) == DOOR_TAIL;

@@ -26,7 +26,7 @@ struct model_section {
     char *executor;
 };
 
-enum door_kind { DOOR_BY_NAME, DOOR_UNIX, DOOR_TAIL };
+enum door_kind { DOOR_BY_NAME, DOOR_UNIX, DOOR_TAIL, DOOR_LANE };
 
 struct door_section {
     char *name;
