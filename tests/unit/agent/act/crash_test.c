@@ -117,12 +117,50 @@ static void has_one_effect_when_it_dies_twice(void **state)
             round_of((fault + second) % 2 ? "links" : "words", fault, second);
 }
 
+// Killed after the program began and before it had its effect: it may have done half of
+// something, so it does not run again.
+static void does_not_run_a_program_again_that_was_interrupted(void **state)
+{
+    struct stand *s = *state;
+    char text[STAND_PATH * 3];
+    s->model[0].executor = "words";
+    (void)snprintf(text, sizeof text,
+                   "#!/bin/sh\necho x >> %s/applies\nsleep 1\necho v1 > %s/version\n",
+                   s->folder, s->folder);
+    stand_write(s, "apply", text, 0755);
+    struct order o = stand_order(s, 1);
+    stand_name(&o);
+    pid_t child = fork();
+    if (child == 0) {
+        uint64_t next;
+        stand_open(s);
+        stand_send(s, &o);
+        while (stand_lines(s, "applies") == 0) {
+            stand_tick(s);
+            act_turn(s->act, s->now, &next);
+        }
+        _exit(9);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 9);
+    assert_int_equal(live(s, &o, -1), 0);
+    assert_int_equal(stand_receipts(s, got, NULL, NULL), 1);
+    assert_string_equal(got[0].state, "failed");
+    assert_string_equal(got[0].code, "INTERRUPTED");
+    assert_string_equal(got[0].after, "v2");
+    assert_int_equal(stand_lines(s, "applies"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_one_effect_wherever_it_dies_switching_a_link),
         cmocka_unit_test(has_one_effect_wherever_it_dies_running_a_program),
         cmocka_unit_test(has_one_effect_when_it_dies_twice),
+        cmocka_unit_test_setup_teardown(
+            does_not_run_a_program_again_that_was_interrupted, stand_setup,
+            stand_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
