@@ -12,6 +12,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/text.h"
 
 #define SPOOL_EVERY_NS NS_PER_S
 #define LAST_TURNS 16              // of the doors, then
@@ -36,9 +37,10 @@ static void choose_host(struct agent *a)
 {
     const char *host =
         a->settings.host && a->settings.host[0] ? a->settings.host : a->grant->host;
-    if (host[0])
-        (void)snprintf(a->host, sizeof a->host, "%.128s", host);
-    else if (gethostname(a->host, sizeof a->host - 1) != 0)
+    (void)snprintf(a->host, sizeof a->host, "%.128s", host);
+    if (!a->host[0] && gethostname(a->host, sizeof a->host - 1) != 0)
+        a->host[0] = '\0';
+    if (!text_is_name(span_text(a->host)))
         (void)snprintf(a->host, sizeof a->host, "localhost");
 }
 
@@ -151,7 +153,7 @@ static enum status open_act(struct agent *a, struct buf *why)
     fill_act(a, &a->settings, &s);
     if (spool_state_get(a->spool, span_text(ACT_STATE_KEY), &s.issued) != ST_OK)
         s.issued = span_text("");
-    enum status st = act_open(&s, &hooks, a->now, &a->act, error, sizeof error);
+    enum status st = act_open(&s, &hooks, &a->act, error, sizeof error);
     if (st != ST_OK)
         buf_printf(why, "%s", error);
     return st;

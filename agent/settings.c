@@ -6,6 +6,7 @@
 
 #include "common/base/file.h"
 #include "common/base/span.h"
+#include "common/base/text.h"
 
 #define AT(type, member) .offset = offsetof(type, member)
 #define MODEL(member) AT(struct model_section, member)
@@ -170,6 +171,13 @@ static bool is_sound(const struct settings *s, struct buf *why)
         buf_printf(why, "agent.conf: more than %d models or %d doors",
                    SETTINGS_MODELS_MAX, SETTINGS_DOORS_MAX);
         return false;
+    }
+    for (size_t i = 0; i < s->models.count; i++) {
+        const char *name = settings_model(s, i)->name;
+        if (!text_is_name(span_text(name))) {
+            buf_printf(why, "agent.conf: model \"%s\": that is no name", name);
+            return false;
+        }
     }
     for (size_t i = 0; i < s->doors.count; i++) {
         const struct door_section *d = settings_door(s, i);

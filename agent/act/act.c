@@ -79,12 +79,11 @@ static void report_journal(const struct act *a, const struct journal_report *r)
         log_line(r->is_damaged ? LOG_ERROR : LOG_WARN,
                  r->is_damaged ? "the journal was damaged; its end was cut off"
                                : "a torn record was cut off the journal",
-                 "path=%s bytes=%llu kept=%s.cut", a->settings.journal,
-                 (unsigned long long)r->cut, a->settings.journal);
+                 "path=%s bytes=%llu kept=%s", a->settings.journal,
+                 (unsigned long long)r->cut, r->is_kept ? "journal.cut" : "no");
 }
 
-static enum status open_parts(struct act *a, struct instant now, char *error,
-                              size_t error_size)
+static enum status open_parts(struct act *a, char *error, size_t error_size)
 {
     struct journal_report report = {0};
     a->memory = mem_zero(1, DESK_POOL_BYTES);
@@ -94,7 +93,7 @@ static enum status open_parts(struct act *a, struct instant now, char *error,
     ST_TRY(take_identity(a));
     ST_TRY(executors_open(a->settings.executors, &a->executors, error, error_size));
     ST_TRY(serving_fill(a, &a->settings, error, error_size));
-    enum status st = deeds_open(a->settings.journal, now.wall_ns, &report, &a->deeds);
+    enum status st = deeds_open(a->settings.journal, &report, &a->deeds);
     if (st != ST_OK) {
         (void)snprintf(error, error_size, "%s: %s", a->settings.journal,
                        status_text(st));
@@ -108,8 +107,7 @@ static enum status open_parts(struct act *a, struct instant now, char *error,
 }
 
 enum status act_open(const struct act_settings *settings, const struct act_hooks *hooks,
-                     struct instant now, struct act **out, char *error,
-                     size_t error_size)
+                     struct act **out, char *error, size_t error_size)
 {
     struct act *a = MEM_NEW(struct act);
     if (!a)
@@ -117,7 +115,7 @@ enum status act_open(const struct act_settings *settings, const struct act_hooks
     a->settings = *settings;
     a->hooks = *hooks;
     error[0] = '\0';
-    enum status st = open_parts(a, now, error, error_size);
+    enum status st = open_parts(a, error, error_size);
     if (st != ST_OK) {
         act_close(a);
         return st;

@@ -85,8 +85,8 @@ struct act;
 // is wrong with it), ST_RANGE (a model names an executor that is not there; `error`
 // too), or as journal_open.
 MUST_USE enum status act_open(const struct act_settings *settings,
-                              const struct act_hooks *hooks, struct instant now,
-                              struct act **out, char *error, size_t error_size);
+                              const struct act_hooks *hooks, struct act **out,
+                              char *error, size_t error_size);
 void act_close(struct act *a);
 
 // New settings (the journal and identity stay); on an error the old ones stay in force.

@@ -162,8 +162,8 @@ static enum status see(void *self, const struct journal_record *r)
     return by_kind[r->kind] ? by_kind[r->kind](self, r) : ST_VERSION;
 }
 
-enum status deeds_open(const char *journal_path, uint64_t now_wall_ns,
-                       struct journal_report *report, struct deeds **out)
+enum status deeds_open(const char *journal_path, struct journal_report *report,
+                       struct deeds **out)
 {
     struct deeds *d = MEM_NEW(struct deeds);
     if (!d)
@@ -173,10 +173,7 @@ enum status deeds_open(const char *journal_path, uint64_t now_wall_ns,
         st = table_open(DEED_MODELS_MAX, &d->models);
     if (st == ST_OK)
         st = journal_open(journal_path, see, d, report, &d->journal);
-    if (st == ST_OK) {
-        d->tidy_bytes = TIDY_BYTES;
-        st = deeds_tidy(d, now_wall_ns);
-    }
+    d->tidy_bytes = TIDY_BYTES;
     if (st != ST_OK) {
         deeds_close(d);
         return st;

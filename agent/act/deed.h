@@ -84,8 +84,8 @@ struct deed_model {
 struct deeds;
 
 // Reads the journal. Errors as journal_open.
-MUST_USE enum status deeds_open(const char *journal_path, uint64_t now_wall_ns,
-                                struct journal_report *report, struct deeds **out);
+MUST_USE enum status deeds_open(const char *journal_path, struct journal_report *report,
+                                struct deeds **out);
 void deeds_close(struct deeds *d);
 
 struct deed *deeds_find(struct deeds *d, const uint8_t order[16]);

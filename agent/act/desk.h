@@ -47,6 +47,7 @@ struct serving {
     char version[JOB_NAME_MAX + 1]; // "" until probed
     uint8_t digest[32];
     uint64_t next_ns; // mono: when to look again
+    bool is_blind;    // the last probe failed, and that was said
     bool is_unsaid;   // an attestation waits for room in the spool
     const char *cause;
     uint8_t order[16];
@@ -114,6 +115,8 @@ struct serving *serving_find(struct act *a, struct span model);
 void serving_found(struct act *a, struct serving *s, const char *version,
                    const uint8_t digest[32], const char *cause, const uint8_t *order,
                    struct instant now);
+// A probe failed: it is said once, and tried again after a while.
+void serving_lost(struct serving *s, const char *why, struct instant now);
 void serving_turn(struct act *a, struct instant now);
 
 #endif

@@ -99,12 +99,13 @@ static enum status replay(struct journal *j, uint64_t file_bytes, journal_visit 
     return ST_OK;
 }
 
-// Keeps the bad end for people before it is cut off.
-static enum status cut_end(struct journal *j, uint64_t file_bytes)
+// Keeps the bad end for people, as far as the disk has room; it is cut off all the
+// same.
+static bool keep_end(const struct journal *j, uint64_t file_bytes)
 {
     char aside[PATH_MAX];
     if (snprintf(aside, sizeof aside, "%s.cut", j->path) >= (int)sizeof aside)
-        return ST_RANGE;
+        return false;
     struct buf end;
     buf_init(&end, 1u << 20);
     uint64_t left = file_bytes - j->size;
@@ -114,9 +115,7 @@ static enum status cut_end(struct journal *j, uint64_t file_bytes)
     if (st == ST_OK)
         st = file_replace(aside, span_of(end.data, got), FILE_PRIVATE);
     buf_fini(&end);
-    if (st == ST_OK && (ftruncate(j->fd, (off_t)j->size) != 0 || fsync(j->fd) != 0))
-        st = ST_IO;
-    return st;
+    return st == ST_OK;
 }
 
 static enum status write_head(struct journal *j)
@@ -151,7 +150,9 @@ static enum status load(struct journal *j, const char *path, journal_visit *visi
     ST_TRY(replay(j, file_bytes, visit, self, report));
     if (j->size < file_bytes) {
         report->cut = file_bytes - j->size;
-        ST_TRY(cut_end(j, file_bytes));
+        report->is_kept = keep_end(j, file_bytes);
+        if (ftruncate(j->fd, (off_t)j->size) != 0 || fsync(j->fd) != 0)
+            return ST_IO;
     }
     if (j->size > 0)
         return ST_OK;

@@ -34,7 +34,8 @@ struct journal_record {
 struct journal_report {
     bool is_new;      // there was none: the memory of earlier orders is gone
     bool is_damaged;  // records after the first bad one were lost, not merely torn
-    uint64_t cut;     // bytes cut off its end and kept in PATH.cut
+    uint64_t cut;     // bytes cut off its end
+    bool is_kept;     // up to 1 MiB of them, in PATH.cut
     uint64_t records; // that were read
 };
 

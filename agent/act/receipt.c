@@ -12,14 +12,15 @@
 
 #define BODY_MAX 16384
 
-// What a program printed may be anything; a receipt carries printable text.
-static struct span printable(const struct outcome *o, uint8_t out[JOB_TAIL_MAX])
+// What a program printed, or a file was called, may be anything; a receipt carries
+// printable text.
+static struct span printable(struct span from, uint8_t *out)
 {
-    for (uint16_t i = 0; i < o->tail_size; i++) {
-        uint8_t c = o->tail[i];
+    for (size_t i = 0; i < from.size; i++) {
+        uint8_t c = from.data[i];
         out[i] = (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' ? c : '?';
     }
-    return span_of(out, o->tail_size);
+    return span_of(out, from.size);
 }
 
 static void fill_exec(const struct outcome *o, uint8_t tail[JOB_TAIL_MAX],
@@ -29,7 +30,7 @@ static void fill_exec(const struct outcome *o, uint8_t tail[JOB_TAIL_MAX],
     out->signal = (uint32_t)o->signal;
     out->timeout = o->is_timeout;
     memcpy(out->out_sha256, o->output_digest, 32);
-    out->out_tail = printable(o, tail);
+    out->out_tail = printable(span_of(o->tail, o->tail_size), tail);
 }
 
 static enum status sign(struct act *a, struct span body, struct buf *sigs)
@@ -68,7 +69,7 @@ enum status receipt_issue(struct act *a, const uint8_t order[16],
                           const uint8_t sess[16], struct token token, struct span model,
                           uint64_t number, const struct outcome *o)
 {
-    uint8_t tail[JOB_TAIL_MAX];
+    uint8_t tail[JOB_TAIL_MAX], detail[sizeof o->detail];
     struct receipt r = {
         .token = token,
         .state = span_text(receipt_state_name(o->state)),
@@ -79,7 +80,7 @@ enum status receipt_issue(struct act *a, const uint8_t order[16],
         .started_ms = o->started_ms,
         .ended_ms = o->ended_ms,
         .mono_ms = o->mono_ms,
-        .probe = {o->is_probed, span_text(o->detail)},
+        .probe = {o->is_probed, printable(span_text(o->detail), detail)},
     };
     memcpy(r.order, order, 16);
     memcpy(r.sess, sess, 16);

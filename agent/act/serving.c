@@ -11,6 +11,7 @@
 
 #define LINK_EVERY_NS NS_PER_S         // a link is read that often; it costs nothing
 #define PROBE_EVERY_NS (60 * NS_PER_S) // a command is run that often
+#define BLIND_NS (10 * NS_PER_S)       // after a probe that failed
 #define ATTEST_BODY_MAX 4096
 
 struct serving *serving_find(struct act *a, struct span model)
@@ -92,6 +93,15 @@ void serving_found(struct act *a, struct serving *s, const char *version,
         memcpy(s->order, order, 16);
     a->hooks.serve(a->hooks.self, span_text(s->model), span_text(s->version));
     say(a, s, now);
+}
+
+void serving_lost(struct serving *s, const char *why, struct instant now)
+{
+    s->next_ns = now.mono_ns + BLIND_NS;
+    if (!s->is_blind)
+        log_line(LOG_WARN, "it cannot be told which version is served",
+                 "model=%s executor=%s: %s", s->model, s->executor, why);
+    s->is_blind = true;
 }
 
 static bool is_switched(const struct serving *s, const struct executor *e)

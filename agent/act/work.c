@@ -318,8 +318,7 @@ static void see_look(struct act *a, struct work *w, const struct job_answer *ans
         serving_found(a, s, answer->version, answer->has_digest ? answer->digest : none,
                       cause, NULL, now);
     else
-        log_line(LOG_WARN, "probe failed", "model=%s executor=%s: %s", s->model,
-                 s->executor, answer->detail);
+        serving_lost(s, answer->detail, now);
 }
 
 // --- Turning

@@ -16,7 +16,7 @@ static struct deeds *open_deeds(void)
     struct deeds *d = NULL;
     int fd = mkstemp(path);
     assert(fd >= 0 && close(fd) == 0 && unlink(path) == 0);
-    assert(deeds_open(path, NS_PER_S, &report, &d) == ST_OK);
+    assert(deeds_open(path, &report, &d) == ST_OK);
     assert(unlink(path) == 0);
     return d;
 }

@@ -5,13 +5,13 @@
 
 #define DAY_NS (86400 * NS_PER_S)
 
-static struct deeds *open_at(const struct stand *s, uint64_t now)
+static struct deeds *open_at(const struct stand *s)
 {
     char path[STAND_PATH];
     struct journal_report report;
     struct deeds *d = NULL;
     stand_path(s, "deeds", path);
-    assert_int_equal(deeds_open(path, now, &report, &d), ST_OK);
+    assert_int_equal(deeds_open(path, &report, &d), ST_OK);
     return d;
 }
 
@@ -47,7 +47,7 @@ static struct outcome outcome_of(enum receipt_state state)
 static void remembers_each_stage_over_a_restart(void **state)
 {
     struct stand *s = *state;
-    struct deeds *d = open_at(s, DAY_NS);
+    struct deeds *d = open_at(s);
     struct outcome out = outcome_of(RECEIPT_DONE), back;
     uint8_t id[3][16];
     struct deed *deed = receive(s, d, 1, "a", DAY_NS);
@@ -82,7 +82,7 @@ static void remembers_each_stage_over_a_restart(void **state)
         assert_int_equal(deeds_outcome(d, deeds_find(d, id[0]), &back), ST_OK);
         assert_memory_equal(&back, &out, sizeof out);
         deeds_close(d);
-        d = open_at(s, DAY_NS);
+        d = open_at(s);
     }
     deeds_close(d);
 }
@@ -90,7 +90,7 @@ static void remembers_each_stage_over_a_restart(void **state)
 static void knows_its_receipts_fences_and_locks_after_tidying(void **state)
 {
     struct stand *s = *state;
-    struct deeds *d = open_at(s, DAY_NS);
+    struct deeds *d = open_at(s);
     struct outcome done = outcome_of(RECEIPT_DONE),
                    unsure = outcome_of(RECEIPT_UNCERTAIN);
     done.tail_size = JOB_TAIL_MAX;
@@ -129,7 +129,7 @@ static void knows_its_receipts_fences_and_locks_after_tidying(void **state)
         if (i == 0)
             assert_int_equal(deeds_unlock(d, m), ST_OK);
         deeds_close(d);
-        d = open_at(s, 41 * DAY_NS);
+        d = open_at(s);
     }
     deeds_close(d);
 }

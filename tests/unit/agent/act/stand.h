@@ -390,7 +390,7 @@ static inline enum status stand_try_open(struct stand *s, char *error, size_t si
     random_os_bytes(s->boot, 16);
     s->seq = 1;
     stand_tick(s);
-    enum status st = act_open(&settings, &hooks, s->now, &s->act, error, size);
+    enum status st = act_open(&settings, &hooks, &s->act, error, size);
     buf_fini(&state);
     return st;
 }
