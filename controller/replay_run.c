@@ -12,6 +12,7 @@
 #include "common/drift/deploy.h"
 #include "common/drift/judge.h"
 #include "controller/replay_feed.h"
+#include "controller/replay_fold.h"
 
 #define SEED 1                     // of samples: any, but always the same
 #define PERFORMANCE_JUDGE 0x10000u // keys of the alarms of the second judge
@@ -24,11 +25,16 @@ struct run {
     uint64_t reference_rows; // in whole windows
     struct builder *builder;
     struct baseline *baseline;
-    struct judge *judge;
+    struct replay_fold *fold;
+    uint32_t slot;             // of the version that serves
+    const struct judge *judge; // its judge, once it has judged; the fold's
     // Losses that have a reference stretch of their own.
     struct builder *late_builder;
     struct baseline *late_baseline;
-    struct judge *late_judge;
+    uint32_t late_slot;
+    // The window that is folded.
+    const struct replay_window *window;
+    uint32_t keys;
     struct replay_feed *feed;
     struct deploy *deploy;
     enum deploy_verdict deploy_verdict;
@@ -40,8 +46,7 @@ static void run_fini(struct run *r)
 {
     replay_feed_close(r->feed);
     deploy_close(r->deploy);
-    judge_close(r->judge);
-    judge_close(r->late_judge);
+    replay_fold_close(r->fold);
     baseline_close(r->baseline);
     baseline_close(r->late_baseline);
     builder_close(r->builder);
@@ -139,14 +144,14 @@ static enum status feed_reference(struct run *r, char *why)
 static enum status learn(struct run *r, char *why)
 {
     struct builder_settings settings = settings_of(r);
-    struct judge_settings judge = judge_defaults();
     ST_TRY(builder_open(&settings, &r->builder));
     ST_TRY(declare(r, r->builder, false));
     ST_TRY(feed_reference(r, why));
     ST_TRY(builder_turn(r->builder));
     ST_TRY(feed_reference(r, why));
     ST_TRY(builder_seal(r->builder, &r->baseline));
-    ST_TRY(judge_open(r->baseline, &judge, &r->judge));
+    ST_TRY(replay_fold_open(&r->fold));
+    ST_TRY(replay_fold_version(r->fold, "stream", "v1", r->baseline, &r->slot));
     r->result->reference_rows = r->reference_rows;
     r->result->reference_windows = baseline_windows(r->baseline);
     if (!has_late_reference(r->plan))
@@ -196,32 +201,41 @@ static enum status note_alarm(struct run *r, const struct judge *j, uint32_t key
     return replay_result_alarm(r->result, &out);
 }
 
-static enum status judge_it(struct run *r, struct judge *j, uint32_t keys,
+// What the fold's judge made of the window under way.
+static enum status hear(void *self, const struct judge *j, const struct judgement *got)
+{
+    struct run *r = self;
+    if (r->keys == 0)
+        r->judge = j;
+    r->result->feature_windows += got->judged;
+    r->result->alarms_dropped += got->alarms_dropped;
+    for (uint32_t i = 0; i < got->alarms; i++)
+        ST_TRY(note_alarm(r, j, r->keys, r->window, &got->alarm[i]));
+    return ST_OK;
+}
+
+static enum status judge_it(struct run *r, uint32_t slot, uint32_t keys,
                             const struct replay_window *w)
 {
-    struct judgement got;
-    ST_TRY(judge_window(j, &w->drift, &got));
-    r->result->feature_windows += got.judged;
-    r->result->alarms_dropped += got.alarms_dropped;
-    for (uint32_t i = 0; i < got.alarms; i++)
-        ST_TRY(note_alarm(r, j, keys, w, &got.alarm[i]));
-    return ST_OK;
+    r->window = w;
+    r->keys = keys;
+    return replay_fold_window(r->fold, slot, &w->drift, hear, r);
 }
 
 // Losses with a stretch of their own: learned there, judged after it.
 static enum status judge_late(struct run *r, const struct replay_window *w)
 {
     const struct replay_plan *p = r->plan;
-    struct judge_settings settings = judge_defaults();
     if (!has_late_reference(p) || w->last_row < p->performance_from)
         return ST_OK;
     if (w->last_row < p->performance_to)
         return builder_window(r->late_builder, &w->drift);
-    if (!r->late_judge) {
+    if (!r->late_baseline) {
         ST_TRY(builder_seal(r->late_builder, &r->late_baseline));
-        ST_TRY(judge_open(r->late_baseline, &settings, &r->late_judge));
+        ST_TRY(replay_fold_version(r->fold, "performance", "v1", r->late_baseline,
+                                   &r->late_slot));
     }
-    return judge_it(r, r->late_judge, PERFORMANCE_JUDGE, w);
+    return judge_it(r, r->late_slot, PERFORMANCE_JUDGE, w);
 }
 
 static enum status note_deploy(struct run *r, const struct replay_window *w)
@@ -274,11 +288,14 @@ static enum status change_version(struct run *r, uint32_t version)
     r->deploy_verdict = DEPLOY_INSUFFICIENT;
     r->version = version;
     memset(r->contest, 0, sizeof r->contest);
-    ST_TRY(deploy_open(r->judge, &settings, &r->deploy));
-    judge_restart(r->judge);
-    if (r->late_judge)
-        judge_restart(r->late_judge);
-    return ST_OK;
+    if (r->judge)
+        ST_TRY(deploy_open(r->judge, &settings, &r->deploy));
+    const char *name = r->plan->version[version].column;
+    ST_TRY(replay_fold_version(r->fold, "stream", name, r->baseline, &r->slot));
+    if (!r->late_baseline)
+        return ST_OK;
+    return replay_fold_version(r->fold, "performance", name, r->late_baseline,
+                               &r->late_slot);
 }
 
 static enum status take_window(void *self, const struct replay_window *w)
@@ -288,7 +305,7 @@ static enum status take_window(void *self, const struct replay_window *w)
         ST_TRY(change_version(r, w->version));
     r->result->windows++;
     ST_TRY(note_deploy(r, w));
-    ST_TRY(judge_it(r, r->judge, 0, w));
+    ST_TRY(judge_it(r, r->slot, 0, w));
     ST_TRY(judge_late(r, w));
     for (uint32_t v = 0; v < r->version; v++)
         ST_TRY(hold_contest(r, w, v));
