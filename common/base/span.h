@@ -38,18 +38,74 @@ static inline bool span_is(struct span a, const char *text)
     return span_equal(a, span_text(text));
 }
 
-// Little- and big-endian integers and IEEE doubles, at any alignment. The caller has
-// checked that the bytes are there.
-uint16_t load_le16(const uint8_t *p);
-uint32_t load_le32(const uint8_t *p);
-uint64_t load_le64(const uint8_t *p);
-float load_le_f32(const uint8_t *p);
-double load_le_f64(const uint8_t *p);
-void store_le16(uint8_t *p, uint16_t v);
-void store_le32(uint8_t *p, uint32_t v);
-void store_le64(uint8_t *p, uint64_t v);
-void store_le_f32(uint8_t *p, float v);
-void store_le_f64(uint8_t *p, double v);
+// Little- and big-endian integers and IEEE numbers, at any alignment and on any
+// machine. The caller has checked that the bytes are there. The little-endian ones
+// stand here because sketches are read and written item by item with them; each
+// compiles to one move where the machine allows it.
+static inline uint16_t load_le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t load_le32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t load_le64(const uint8_t *p)
+{
+    return (uint64_t)load_le32(p) | (uint64_t)load_le32(p + 4) << 32;
+}
+
+static inline float load_le_f32(const uint8_t *p)
+{
+    uint32_t bits = load_le32(p);
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline double load_le_f64(const uint8_t *p)
+{
+    uint64_t bits = load_le64(p);
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline void store_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void store_le32(uint8_t *p, uint32_t v)
+{
+    store_le16(p, (uint16_t)v);
+    store_le16(p + 2, (uint16_t)(v >> 16));
+}
+
+static inline void store_le64(uint8_t *p, uint64_t v)
+{
+    store_le32(p, (uint32_t)v);
+    store_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+static inline void store_le_f32(uint8_t *p, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    store_le32(p, bits);
+}
+
+static inline void store_le_f64(uint8_t *p, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    store_le64(p, bits);
+}
+
 uint32_t load_be32(const uint8_t *p);
 uint64_t load_be64(const uint8_t *p);
 void store_be32(uint8_t *p, uint32_t v);
