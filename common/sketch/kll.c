@@ -3,34 +3,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/sketch/kll.h"
 
-// 2 k 2^depth / 3^depth stays below 2^48 up to this depth.
-#define DEPTH_EXACT 30
+// From here on every level has the least capacity, whatever k: 65535 (2/3)^23 < 8.
+#define DEPTH_SMALL 23
 
-static uint32_t capacity_near_top(uint32_t k, uint32_t depth)
-{
-    uint64_t power = 1;
-    for (uint32_t i = 0; i < depth; i++)
-        power *= 3;
-    uint64_t twice = ((uint64_t)k << (depth + 1)) / power;
-    return (uint32_t)((twice + 1) / 2);
-}
+static const uint64_t power_of_3[DEPTH_SMALL] = {
+    1,         3,          9,          27,          81,          243,
+    729,       2187,       6561,       19683,       59049,       177147,
+    531441,    1594323,    4782969,    14348907,    43046721,    129140163,
+    387420489, 1162261467, 3486784401, 10460353203, 31381059609,
+};
 
 uint32_t kll_capacity(uint32_t k, uint32_t depth)
 {
-    uint32_t c;
-    if (depth <= DEPTH_EXACT) {
-        c = capacity_near_top(k, depth);
-    } else {
-        uint32_t half = depth / 2;
-        c = capacity_near_top(capacity_near_top(k, half), depth - half);
-    }
+    if (depth >= DEPTH_SMALL)
+        return KLL_M;
+    uint64_t twice = ((uint64_t)k << (depth + 1)) / power_of_3[depth];
+    uint32_t c = (uint32_t)((twice + 1) / 2);
     return c > KLL_M ? c : KLL_M;
 }
 
 uint32_t kll_total_capacity(uint32_t k, uint32_t levels)
 {
-    uint32_t total = 0;
-    for (uint32_t depth = 0; depth < levels; depth++)
-        total += kll_capacity(k, depth);
-    return total;
+    uint32_t total = 0, depth = 0;
+    for (uint32_t c = 0; depth < levels && c != KLL_M; depth++) {
+        c = kll_capacity(k, depth);
+        total += c;
+    }
+    return total + (levels - depth) * KLL_M;
 }

@@ -1,4 +1,4 @@
-// Kll items: what is done to runs of items, once for each width and kind of processor.
+// Kll items: what is done to runs of items of either width.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_COMMON_SKETCH_KLL_ITEMS_H
@@ -18,12 +18,6 @@ struct kll_items {
     // Copies the finite values to `out` (room for n) and counts the others. -0 becomes
     // +0, so that equal items have equal bytes. Returns how many were copied.
     size_t (*sift)(void *out, const void *values, size_t n, struct quantile_tally *t);
-
-    // Puts a run in ascending order; `scratch` has room for n items.
-    void (*sort)(void *run, size_t n, void *scratch);
-
-    // Merges two ascending runs. `b` may end where `out` ends.
-    void (*merge)(void *out, const void *a, size_t na, const void *b, size_t nb);
 
     // Keeps one of each pair of neighbours, the second when coin is 1: 2 pairs items
     // become `pairs`, in place.
@@ -47,11 +41,12 @@ struct kll_items {
     void (*store_one)(uint8_t *bytes, double value);
 };
 
-// The fastest that this processor has, or the one asked for; NULL when it has not got
-// it.
-const struct kll_items *kll_items_for(enum quantile_type type, enum quantile_path path);
+extern const struct kll_items kll_items_float;
+extern const struct kll_items kll_items_double;
 
-extern const struct kll_items kll_items_float_plain;
-extern const struct kll_items kll_items_double_plain;
+static inline const struct kll_items *kll_items_for(enum quantile_type type)
+{
+    return type == QUANTILE_FLOAT ? &kll_items_float : &kll_items_double;
+}
 
 #endif

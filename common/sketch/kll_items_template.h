@@ -6,8 +6,7 @@
 // and includes this once, to make one instance of struct kll_items. C has no generics;
 // the alternatives were a copy for each width, or widening floats at twice the cost.
 
-#define SORT_SMALL 8
-
+// Without a branch on the value: a column with many missing values costs no more.
 static size_t sift(void *out, const void *values, size_t n, struct quantile_tally *t)
 {
     ITEM *to = out;
@@ -15,63 +14,16 @@ static size_t sift(void *out, const void *values, size_t n, struct quantile_tall
     size_t taken = 0;
     for (size_t i = 0; i < n; i++) {
         ITEM v = from[i];
-        if (isfinite(v))
-            to[taken++] = v + (ITEM)0;
-        else if (isnan(v))
-            t->nan++;
-        else if (v > 0)
-            t->pos_inf++;
-        else
-            t->neg_inf++;
+        to[taken] = v + (ITEM)0;
+        taken += v - v == 0;
     }
     t->taken += taken;
+    for (size_t i = 0; taken < n && i < n; i++) {
+        t->nan += isnan(from[i]) != 0;
+        t->pos_inf += from[i] == INFINITY;
+        t->neg_inf += from[i] == -INFINITY;
+    }
     return taken;
-}
-
-static void merge(void *out, const void *a, size_t na, const void *b, size_t nb)
-{
-    ITEM *to = out;
-    const ITEM *left = a, *left_end = left + na;
-    const ITEM *right = b, *right_end = right + nb;
-    while (left < left_end && right < right_end) {
-        bool is_left = *left <= *right;
-        *to++ = is_left ? *left : *right;
-        left += is_left;
-        right += !is_left;
-    }
-    memcpy(to, left, (size_t)(left_end - left) * sizeof *to);
-    to += left_end - left;
-    memmove(to, right, (size_t)(right_end - right) * sizeof *to);
-}
-
-static void sort_small(ITEM *run, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        ITEM v = run[i];
-        size_t j = i;
-        for (; j > 0 && run[j - 1] > v; j--)
-            run[j] = run[j - 1];
-        run[j] = v;
-    }
-}
-
-static void sort(void *run, size_t n, void *scratch)
-{
-    ITEM *from = run, *to = scratch;
-    for (size_t i = 0; i < n; i += SORT_SMALL)
-        sort_small(from + i, n - i < SORT_SMALL ? n - i : SORT_SMALL);
-    for (size_t width = SORT_SMALL; width < n; width *= 2) {
-        for (size_t i = 0; i < n; i += 2 * width) {
-            size_t na = n - i < width ? n - i : width;
-            size_t nb = n - i - na < width ? n - i - na : width;
-            merge(to + i, from + i, na, from + i + na, nb);
-        }
-        ITEM *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != run)
-        memcpy(run, from, n * sizeof *from);
 }
 
 static void halve(void *run, size_t pairs, uint32_t coin)
@@ -155,8 +107,6 @@ static void store_one(uint8_t *bytes, double value)
 const struct kll_items ITEM_NAME = {
     .item_bytes = sizeof(ITEM),
     .sift = sift,
-    .sort = sort,
-    .merge = merge,
     .halve = halve,
     .range = range,
     .within = within,

@@ -19,11 +19,7 @@ enum status quantile_open(enum quantile_type type, uint32_t k, uint64_t seed,
     if ((type != QUANTILE_FLOAT && type != QUANTILE_DOUBLE) || k < KLL_K_MIN ||
         k > KLL_K_MAX)
         return ST_RANGE;
-    struct quantile *q;
-    ST_TRY(levels_open(type, k, seed, levels_prepared_capacity(k), &q));
-    q->is_prepared = true;
-    *out = q;
-    return ST_OK;
+    return levels_open(type, k, seed, out);
 }
 
 void quantile_close(struct quantile *q)
@@ -40,25 +36,29 @@ void quantile_reset(struct quantile *q)
     q->offered = (struct quantile_tally){0};
 }
 
-// Raw is full: moves half of it up, and leaves room for more.
-static void make_raw_room(struct quantile *q)
-{
-    levels_lift_raw(q);
-    levels_make_room(q, LEVELS_SLACK);
-    levels_set_raw_full(q);
-}
-
 static void take(struct quantile *q, const uint8_t *values, size_t n,
                  struct quantile_tally *t)
 {
+    uint32_t tile = tile_len(q);
     while (n > 0) {
-        size_t room = q->raw_full - q->raw;
+        size_t used = 0;
+        if (q->base > 0 && q->in == 0 && n >= tile) {
+            used = levels_take_tiles(q, values, n / tile) * tile;
+            t->taken += used;
+            q->n += used;
+        }
+        values += used * q->ops->item_bytes;
+        n -= used;
+
+        // What is left is less than a tile, or stands before a tile with NaN or
+        // infinity.
+        size_t room = q->in_full - q->in;
         size_t some = n < room ? n : room;
-        size_t taken = q->ops->sift(item_at(q, q->raw), values, some, t);
-        q->raw += (uint32_t)taken;
+        size_t taken = q->ops->sift(item_at(q, q->in), values, some, t);
+        q->in += (uint32_t)taken;
         q->n += taken;
-        if (q->raw == q->raw_full)
-            make_raw_room(q);
+        if (q->in == q->in_full)
+            levels_advance(q);
         values += some * q->ops->item_bytes;
         n -= some;
     }
@@ -115,16 +115,32 @@ struct quantile_tally quantile_add_doubles(struct quantile *q, const double *val
     return t;
 }
 
+// The items lie as the machine has them, so that one value is one store.
+static bool put_in(struct quantile *q, double value)
+{
+    if (q->type == QUANTILE_FLOAT) {
+        float v = (float)value;
+        ((float *)(void *)q->items)[q->in] = v + 0.0f;
+        return v - v == 0;
+    }
+    ((double *)(void *)q->items)[q->in] = value + 0.0;
+    return value - value == 0;
+}
+
 bool quantile_add(struct quantile *q, double value)
 {
-    return quantile_add_doubles(q, &value, 1).taken == 1;
+    if (!q->is_prepared || !put_in(q, value))
+        return quantile_add_doubles(q, &value, 1).taken == 1;
+    q->n++;
+    q->offered.taken++;
+    if (++q->in == q->in_full)
+        levels_advance(q);
+    return true;
 }
 
 void quantile_settle(struct quantile *q)
 {
-    levels_settle_raw(q);
-    levels_fit(q);
-    levels_set_raw_full(q);
+    levels_settle(q);
 }
 
 struct quantile_tally quantile_offered(const struct quantile *q)
@@ -142,19 +158,26 @@ uint64_t quantile_n(const struct quantile *q)
     return q->n;
 }
 
+static void widen_range(const struct quantile *q, uint32_t from, uint32_t n,
+                        double *min, double *max)
+{
+    double low, high;
+    if (n == 0)
+        return;
+    q->ops->range(item_at(q, from), n, &low, &high);
+    *min = low < *min ? low : *min;
+    *max = high > *max ? high : *max;
+}
+
+// What waits in stage and raw has not been looked at yet.
 static void range_of(const struct quantile *q, double *min, double *max)
 {
-    *min = *max = NAN;
+    *min = q->range.min;
+    *max = q->range.max;
+    widen_range(q, 0, q->in, min, max);
+    widen_range(q, tile_len(q), q->raw, min, max);
     if (q->n == 0)
-        return;
-    *min = q->min;
-    *max = q->max;
-    double raw_min, raw_max;
-    if (q->raw > 0) {
-        q->ops->range(q->items, q->raw, &raw_min, &raw_max);
-        *min = *min <= raw_min ? *min : raw_min;
-        *max = *max >= raw_max ? *max : raw_max;
-    }
+        *min = *max = NAN;
 }
 
 double quantile_min(const struct quantile *q)
@@ -195,7 +218,8 @@ uint32_t quantile_retained(struct quantile *q)
 
 size_t quantile_memory(const struct quantile *q)
 {
-    return sizeof *q + (size_t)q->capacity * q->ops->item_bytes;
+    size_t halves = q->is_prepared ? (KLL_CASCADE_MAX - 1) * KLL_HALF_BYTES : 0;
+    return sizeof *q + (size_t)q->capacity * q->ops->item_bytes + halves;
 }
 
 double quantile_rank_error(uint32_t min_k)
@@ -210,9 +234,9 @@ double quantile_pmf_error(uint32_t min_k)
 
 enum status quantile_set_path(struct quantile *q, enum quantile_path path)
 {
-    const struct kll_items *ops = kll_items_for(q->type, path);
-    if (!ops)
+    const struct kll_lanes *lanes = kll_lanes_for(q->type, path);
+    if (!lanes)
         return ST_UNSUPPORTED;
-    q->ops = ops;
+    q->lanes = lanes;
     return ST_OK;
 }

@@ -60,8 +60,8 @@ static enum status put_full(const struct quantile *q, struct buf *out)
     uint32_t missing = kll_total_capacity(q->k, q->levels) - levels_len(q);
     for (uint32_t h = 0; h < q->levels; h++, p += 4)
         store_le32(p, missing + q->start[h] - q->start[0]);
-    q->ops->store_one(p, q->min);
-    q->ops->store_one(p + q->ops->item_bytes, q->max);
+    q->ops->store_one(p, q->range.min);
+    q->ops->store_one(p + q->ops->item_bytes, q->range.max);
     q->ops->store(p + 2 * (size_t)q->ops->item_bytes, item_at(q, q->start[0]),
                   levels_len(q));
     return ST_OK;
@@ -81,7 +81,7 @@ enum status quantile_serialize(struct quantile *q, struct buf *out)
 
 size_t quantile_bytes_max(enum quantile_type type, uint32_t k)
 {
-    size_t width = kll_items_for(type, QUANTILE_PATH_PLAIN)->item_bytes;
+    size_t width = kll_items_for(type)->item_bytes;
     return KLL_FULL_BYTES + 4 * (size_t)KLL_LEVELS_MAX +
            width * (2 + (size_t)kll_total_capacity(k, KLL_LEVELS_MAX));
 }
@@ -89,12 +89,12 @@ size_t quantile_bytes_max(enum quantile_type type, uint32_t k)
 enum status quantile_parse(enum quantile_type type, struct span bytes, uint64_t seed,
                            struct quantile **out)
 {
-    const struct kll_items *ops = kll_items_for(type, QUANTILE_PATH_BEST);
+    const struct kll_items *ops = kll_items_for(type);
     struct kll_blob blob;
     if (kll_blob_read(ops, bytes, &blob) != NULL)
         return ST_CORRUPT;
     struct quantile *q;
-    ST_TRY(levels_open(type, blob.k, seed, blob.start[blob.levels], &q));
+    ST_TRY(levels_open_for(type, blob.k, seed, blob.start[blob.levels], &q));
     q->levels = blob.levels;
     memcpy(q->start, blob.start, (blob.levels + 1) * sizeof blob.start[0]);
     ops->load(q->items, blob.items, blob.start[blob.levels]);
@@ -102,8 +102,8 @@ enum status quantile_parse(enum quantile_type type, struct span bytes, uint64_t 
     q->min_k = blob.min_k;
     q->has_level0_unsorted = !blob.is_level0_sorted;
     if (blob.n > 0) {
-        q->min = blob.min;
-        q->max = blob.max;
+        q->range.min = blob.min;
+        q->range.max = blob.max;
     }
     *out = q;
     return ST_OK;
@@ -112,8 +112,7 @@ enum status quantile_parse(enum quantile_type type, struct span bytes, uint64_t 
 enum status quantile_check(enum quantile_type type, struct span bytes, const char **why)
 {
     struct kll_blob blob;
-    const char *broken =
-        kll_blob_read(kll_items_for(type, QUANTILE_PATH_BEST), bytes, &blob);
+    const char *broken = kll_blob_read(kll_items_for(type), bytes, &blob);
     if (!broken)
         return ST_OK;
     if (why)

@@ -7,30 +7,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/base/hash.h"
 #include "common/sketch/kll.h"
 #include "common/sketch/kll_items.h"
+#include "common/sketch/kll_lanes.h"
 #include "common/sketch/quantile.h"
 
 // Runs up to this many items are sorted and copied on the stack. Longer ones (k > 400
 // or so) find their scratch in the free part of the buffer, of which they leave half.
 #define STACK_ITEMS 1024
 
+// Items that stay free in the buffer of a prepared sketch.
+#define LEVELS_SLACK 128
+
+// How a value climbs. While the sketch is small (`base` 0) it enters raw, and when raw
+// is full one of two raw items enters level 1. Later it enters a stage of one tile,
+// which the cascade halves `base` times, lane by lane; what comes out is raw, of weight
+// 2^base, and when raw is full one of two raw items enters level base + 1.
+//
 // The buffer, from its front to its end:
 //
-//   raw         items as they came, in no order, each of weight 1
+//   stage       one tile; only while base > 0
+//   raw         items in no order, each of weight 2^base
 //   free
 //   levels      level h in items [start[h], start[h + 1]), ascending, of weight 2^h;
 //               the top level, `levels - 1`, ends at `capacity`
 //
-// Invariant: n = raw + sum of 2^h (start[h + 1] - start[h]), at every moment.
+// Invariant: n is the sum of the weights in stage, cascade, raw and levels.
 struct quantile {
     const struct kll_items *ops;
-    uint8_t *items;    // capacity * ops->item_bytes
-    uint32_t capacity; // items
-    uint32_t raw;      // items
-    uint32_t raw_full; // raw moves up when it reaches this
-    uint32_t levels;
+    const struct kll_lanes *lanes;
+    uint8_t *items;      // capacity * ops->item_bytes, then the cascade's halves
+    uint32_t capacity;   // items
+    uint32_t base;       // 0..KLL_CASCADE_MAX
+    uint32_t in;         // items in stage, or in raw while base is 0
+    uint32_t in_full;    // they move on when they are so many
+    uint32_t raw;        // items, while base > 0
+    uint32_t raw_full;   // likewise
+    uint32_t levels;     // 1..KLL_LEVELS_MAX
+    uint32_t top_levels; // base leaves so many levels of larger capacity than a lane's
     uint32_t start[KLL_LEVELS_MAX + 1]; // above the top: capacity
     uint16_t depth_capacity[KLL_LEVELS_MAX];
     uint16_t k, min_k;
@@ -38,9 +52,10 @@ struct quantile {
     bool is_prepared;         // has room for values; a parsed sketch has none
     bool has_level0_unsorted; // parsed so from foreign bytes, and not touched since
     uint64_t n;
-    double min, max; // of all but raw
-    struct random coin;
-    uint64_t coin_bits; // a 1 marks the end of those left
+    struct kll_range range; // of all but what is in stage and raw
+    struct kll_cascade cascade;
+    struct kll_coins coins;
+    uint64_t coin_due, is_coin_due; // bit h: the second coin of level h
     struct quantile_tally offered;
 };
 
@@ -54,52 +69,58 @@ static inline uint8_t *item_at(const struct quantile *q, uint32_t i)
     return q->items + (size_t)i * q->ops->item_bytes;
 }
 
-// All items but raw.
+// Items in all levels.
 static inline uint32_t levels_len(const struct quantile *q)
 {
     return q->capacity - q->start[0];
 }
 
-// Items that fit between raw and the levels.
-static inline uint32_t levels_free(const struct quantile *q)
+// Items in a tile.
+static inline uint32_t tile_len(const struct quantile *q)
 {
-    return q->start[0] - q->raw;
+    return KLL_TILE_BYTES / q->ops->item_bytes;
 }
 
-// A sketch with a buffer of `capacity` items. Errors: ST_NOMEM.
+// An empty sketch with room for `levels_len` items in its levels, or for values too.
+// Errors: ST_NOMEM.
 MUST_USE enum status levels_open(enum quantile_type type, uint32_t k, uint64_t seed,
-                                 uint32_t capacity, struct quantile **out);
+                                 struct quantile **out);
+MUST_USE enum status levels_open_for(enum quantile_type type, uint32_t k, uint64_t seed,
+                                     uint32_t levels_len, struct quantile **out);
 
-// The buffer that lets a sketch of this k take values and merges.
-uint32_t levels_prepared_capacity(uint32_t k);
+// Gives an emptied sketch the buffer that values and merges need; the caller frees the
+// old one. Errors: ST_NOMEM.
+MUST_USE enum status levels_take_buffer(struct quantile *q);
 
-// The least room that levels_make_room can promise then.
-#define LEVELS_SLACK 128
-
-// Empties the levels and raw, and forgets n, min and max.
+// Forgets all values.
 void levels_clear(struct quantile *q);
 
 // At least `levels` levels, the new ones empty.
 void levels_raise(struct quantile *q, uint32_t levels);
 
-// Puts an ascending run of n <= levels_free items into level h < q->levels. The run may
-// not lie in the buffer.
-void levels_insert(struct quantile *q, uint32_t h, const void *run, uint32_t n);
+// Items that fit between raw and the levels.
+uint32_t levels_free(const struct quantile *q);
 
-// Compacts levels, low ones first, until at least `want` <= LEVELS_SLACK items are free
-// or, where raw has taken these, as many as can be.
+// Compacts levels, low ones first, until `want` <= LEVELS_SLACK items are free.
 void levels_make_room(struct quantile *q, uint32_t want);
 
-// Moves the raw items up: half of them, chosen by the coin, to the next level.
-void levels_lift_raw(struct quantile *q);
+// Puts an ascending run of n <= levels_free items into level h < q->levels. It may not
+// lie among the levels.
+void levels_insert(struct quantile *q, uint32_t h, const void *run, uint32_t n);
 
-// Compacts until all fit the capacity that the bytes may have, raw being empty.
-void levels_fit(struct quantile *q);
+// Moves on what has come in, `in` having reached `in_full`.
+void levels_advance(struct quantile *q);
 
-// Says anew how many items raw may have; to be called when levels have changed.
-void levels_set_raw_full(struct quantile *q);
+// Takes whole tiles past the stage; base > 0 and the stage is empty. Stops before a
+// tile with NaN or infinity. Returns how many it took.
+size_t levels_take_tiles(struct quantile *q, const uint8_t *values, size_t tiles);
 
-// Raw items, sorted, as a part of their level.
+// Puts everything in its level.
 void levels_settle_raw(struct quantile *q);
+void levels_settle(struct quantile *q);
+
+// To be called when levels were raised from outside: says anew how often tiles are
+// halved and how much fits in raw.
+void levels_retune(struct quantile *q);
 
 #endif

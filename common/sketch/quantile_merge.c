@@ -49,8 +49,8 @@ static struct source source_of_sketch(const struct quantile *q)
         .order = ITEMS_NATIVE,
         .is_level0_sorted = !q->has_level0_unsorted,
         .n = q->n,
-        .min = q->min,
-        .max = q->max,
+        .min = q->range.min,
+        .max = q->range.max,
         .min_k = q->min_k,
     };
 }
@@ -72,7 +72,7 @@ static void pour_level(struct quantile *q, const struct source *s, uint32_t h)
         else
             q->ops->load(piece, from, n);
         if (h == 0 && !s->is_level0_sorted)
-            q->ops->sort(piece, n, scratch);
+            q->lanes->sort(piece, n, scratch);
         levels_insert(q, h, piece, n);
         from += (size_t)n * q->ops->item_bytes;
         left -= n;
@@ -88,12 +88,12 @@ static void pour(struct quantile *q, const struct source *s)
     for (uint32_t h = 0; h < s->levels; h++)
         pour_level(q, s, h);
     q->n += s->n;
-    q->min = q->min <= s->min ? q->min : s->min;
-    q->max = q->max >= s->max ? q->max : s->max;
+    q->range.min = s->min < q->range.min ? s->min : q->range.min;
+    q->range.max = s->max > q->range.max ? s->max : q->range.max;
     if (s->levels > 1 && s->min_k < q->min_k)
         q->min_k = s->min_k;
     levels_make_room(q, LEVELS_SLACK);
-    levels_set_raw_full(q);
+    levels_retune(q);
 }
 
 enum status quantile_merge(struct quantile *into, struct quantile *from)
@@ -127,18 +127,11 @@ enum status quantile_prepare(struct quantile *q)
 {
     if (q->is_prepared)
         return ST_OK;
-    uint32_t capacity = levels_prepared_capacity(q->k);
-    uint8_t *items = mem_zero(capacity, q->ops->item_bytes);
-    if (!items)
-        return ST_NOMEM;
     struct quantile old = *q;
     struct source s = source_of_sketch(&old);
-    q->items = items;
-    q->capacity = capacity;
-    levels_clear(q);
+    ST_TRY(levels_take_buffer(q));
     pour(q, &s);
     q->min_k = old.min_k;
-    q->is_prepared = true;
     mem_free(old.items);
     return ST_OK;
 }

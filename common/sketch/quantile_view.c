@@ -68,7 +68,7 @@ static void load_level0(struct quantile_view *v, const struct quantile *q)
         v->at.weight[i] = 1;
     }
     if (q->has_level0_unsorted)
-        kll_items_double_plain.sort(v->at.item, v->len, v->spare.item);
+        kll_lanes_double_plain.sort(v->at.item, v->len, v->spare.item);
 }
 
 // Merges level h, all of one weight, with the lower levels that are already in the

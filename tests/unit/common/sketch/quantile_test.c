@@ -258,6 +258,58 @@ static void takes_a_batch_as_it_takes_single_values(void **state)
     mem_free(values);
 }
 
+static const enum quantile_path paths[] = {QUANTILE_PATH_SSE2, QUANTILE_PATH_AVX2};
+
+// A life of batches, single values, merges and settlings, on one kind of machine code.
+static struct buf life_on(enum quantile_path path, enum quantile_type type, uint32_t k,
+                          const double *values, size_t n)
+{
+    struct quantile *q = sketch_of(type, k, 1), *other = sketch_of(type, 100, 2);
+    assert_int_equal(quantile_set_path(q, path), ST_OK);
+    assert_int_equal(quantile_set_path(other, path), ST_OK);
+    quantile_add_doubles(q, values, n / 2);
+    quantile_add_doubles(other, values, n / 3);
+    struct buf b = bytes_of(other);
+    for (size_t i = 0; i < 100; i++)
+        quantile_add(q, values[i]);
+    assert_int_equal(quantile_merge_bytes(q, buf_span(&b)), ST_OK);
+    quantile_settle(q);
+    quantile_add_doubles(q, values, n);
+    assert_int_equal(quantile_merge(q, other), ST_OK);
+    buf_fini(&b);
+    b = bytes_of(q);
+    quantile_close(q);
+    quantile_close(other);
+    return b;
+}
+
+static void gives_the_same_bytes_on_each_path(void **state)
+{
+    (void)state;
+    const size_t n = 300000;
+    double *values = values_of(n, 13);
+    for (size_t i = 0; i < n; i += 1 + i / 7)
+        values[i] = i % 2 ? -0.0 : NAN;
+    for (size_t t = 0; t < COUNT(types); t++) {
+        for (size_t s = 0; s < COUNT(sizes); s++) {
+            struct buf plain =
+                life_on(QUANTILE_PATH_PLAIN, types[t], sizes[s], values, n);
+            for (size_t p = 0; p < COUNT(paths); p++) {
+                struct quantile *probe = sketch_of(types[t], 8, 1);
+                enum status st = quantile_set_path(probe, paths[p]);
+                quantile_close(probe);
+                if (st == ST_UNSUPPORTED)
+                    continue;
+                struct buf b = life_on(paths[p], types[t], sizes[s], values, n);
+                assert_true(span_equal(buf_span(&plain), buf_span(&b)));
+                buf_fini(&b);
+            }
+            buf_fini(&plain);
+        }
+    }
+    mem_free(values);
+}
+
 static void gives_other_bytes_for_another_seed(void **state)
 {
     (void)state;
@@ -446,6 +498,7 @@ int main(void)
         cmocka_unit_test(conserves_weight_at_every_length),
         cmocka_unit_test(knows_the_exact_least_and_greatest),
         cmocka_unit_test(takes_a_batch_as_it_takes_single_values),
+        cmocka_unit_test(gives_the_same_bytes_on_each_path),
         cmocka_unit_test(gives_other_bytes_for_another_seed),
         cmocka_unit_test(merges_any_k_and_length),
         cmocka_unit_test(refuses_what_it_cannot_merge),
