@@ -14,6 +14,7 @@
 #define AS_PARENT 1.05     // a source counts a little more as its children's parent
 #define NO_PATH 0.05
 #define NO_PATH_SURE 0.5 // of the confidence
+#define CONTRADICTED_SURE 0.7
 #define OWN_OF_KPI 0.35
 #define CHANGED 1.8
 #define KPI_MOVED 3.0  // gain or effect from which on the KPI counts as having moved
@@ -236,6 +237,20 @@ static void give_reasons(const struct blame_case *c, const struct board *b,
     }
 }
 
+// Did anything that the suspect feeds move before it? Then the lineage may be
+// the wrong way round.
+static bool is_contradicted(const struct blame_case *c, const struct board *b,
+                            const struct blame_finding *f)
+{
+    for (uint32_t i = c->down_at[f->entity]; i < c->down_at[f->entity + 1]; i++) {
+        const struct family *k = &b->view[c->down[i]].family[f->kind];
+        if (k->signal != BLAME_NONE && k->value > f->evidence / 2 &&
+            b->trace[k->signal].onset.best < f->onset.best)
+            return true;
+    }
+    return false;
+}
+
 static void conclude(const struct blame_case *c, const struct board *b,
                      const struct blame_map *map, struct blame_answer *a)
 {
@@ -244,6 +259,8 @@ static void conclude(const struct blame_case *c, const struct board *b,
     // Without a known way to the KPI it may be chance.
     if (top && c->kpi != BLAME_NONE && !b->reaches[top->entity])
         a->confidence *= NO_PATH_SURE;
+    if (top && is_contradicted(c, b, top))
+        a->confidence *= CONTRADICTED_SURE;
     a->verdict = a->confidence < BLAME_SURE ? BLAME_NOT_SURE : BLAME_CAUSE;
     bool kpi_moved = !a->has_kpi_series || fabs(a->kpi.effect) >= KPI_MOVED ||
                      a->kpi.gain >= KPI_MOVED;

@@ -9,11 +9,10 @@
 #define BEFORE 6u // windows on either side of a split
 #define AFTER 12u
 #define GAIN_MAX 12.0
-#ifndef REST
-#define REST 0.5
-#endif
+#define SCATTER 0.5 // of how far the windows lie from the middle of their side
 #define Z_MAX 200.0
 #define INTERVAL 0.95
+#define RISEN 1.5 // scales above what was before
 
 enum status divider_init(struct divider *d, const struct blame_case *c)
 {
@@ -85,7 +84,8 @@ static double effect_of(const struct contrast *x)
     return x->b > 0 ? size : -size;
 }
 
-// The least run of splits around the best one that holds INTERVAL of the posterior.
+// The least run of splits around the best one that holds INTERVAL of the posterior,
+// and one window on either side.
 static void set_interval(struct splits *s, uint32_t search)
 {
     uint32_t lo = s->onset.best - search, hi = lo;
@@ -98,8 +98,43 @@ static void set_interval(struct splits *s, uint32_t search)
         else
             mass += s->posterior[++hi];
     }
-    s->onset.low = search + lo;
-    s->onset.high = search + hi;
+    // A window more on both sides: a shift begins inside a window, not at its edge.
+    s->onset.low = search + (lo > 0 ? lo - 1 : 0);
+    s->onset.high = search + (hi + 1 < s->count ? hi + 1 : hi);
+}
+
+// A slow rise begins before the split that divides it best: goes back over windows that
+// already stand out, on the same side, from those before them.
+static uint32_t rise_from(const struct blame_case *c, const double *z,
+                          const struct blame_onset *o, uint32_t low)
+{
+    double room[BEFORE];
+    uint32_t from = c->search > c->first + BEFORE ? c->search - BEFORE : c->first;
+    uint32_t end = low > from + BEFORE ? low - BEFORE : from + 1;
+    uint32_t start = end > from + BEFORE ? end - BEFORE : from;
+    uint32_t n = gather(z, start, end - 1, room);
+    if (n == 0)
+        return low;
+    double level = median_of(room, n);
+    double side = o->effect < 0 ? -1 : 1;
+    while (low > c->search && low > end && (z[low - 1] - level) * side > RISEN)
+        low--;
+    return low;
+}
+
+// From gains (negative: no split there) to a posterior. Gains beyond GAIN_MAX are
+// scaled down together: clipped, they would make all splits near a great shift look
+// alike.
+static void weigh_splits(double *split, uint32_t count, double top)
+{
+    double total = 0, unit = top > GAIN_MAX ? GAIN_MAX / top : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        double gain = split[i] * unit;
+        split[i] = split[i] < 0 ? 0 : exp(gain * gain / 2);
+        total += split[i];
+    }
+    for (uint32_t i = 0; i < count; i++)
+        split[i] /= total;
 }
 
 static void standardize(const struct blame_case *c, struct divider *d,
@@ -116,34 +151,32 @@ void divide(const struct blame_case *c, struct divider *d, const double *value,
             const struct scale *s, uint32_t last, struct splits *out)
 {
     *out = (struct splits){.count = last - c->search + 1, .posterior = d->posterior};
-    double total = 0, top = -1;
+    double top = -1;
     struct contrast best = {0};
     standardize(c, d, value, s);
     for (uint32_t i = 0; i < out->count; i++) {
         struct contrast x = contrast_at(c, d->z, c->search + i);
-        d->posterior[i] = 0;
+        d->posterior[i] = -1;
         if (x.n1 == 0 || x.n2 == 0)
             continue;
         double n1 = x.n1, n2 = x.n2;
-        double gain =
-            fmax(0, fabs(x.b - x.a) - REST * x.rest) * sqrt(n1 * n2 / (n1 + n2));
-        double capped = fmin(gain, GAIN_MAX);
-        d->posterior[i] = exp(capped * capped / 2);
-        total += d->posterior[i];
+        double gain = fmax(0, fabs(x.b - x.a) - SCATTER * x.rest);
+        gain *= sqrt(n1 * n2 / (n1 + n2));
+        d->posterior[i] = gain;
         if (gain > top) {
             top = gain;
             best = x;
             out->onset.best = c->search + i;
         }
     }
-    if (!(total > 0))
+    if (top < 0)
         return;
-    for (uint32_t i = 0; i < out->count; i++)
-        d->posterior[i] /= total;
+    weigh_splits(d->posterior, out->count, top);
     out->onset.is_known = true;
     out->onset.gain = top;
     out->onset.effect = effect_of(&best);
     out->onset.before = s->middle + best.a * s->spread;
     out->onset.now = s->middle + best.b * s->spread;
     set_interval(out, c->search);
+    out->onset.low = rise_from(c, d->z, &out->onset, out->onset.low);
 }

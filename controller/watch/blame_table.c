@@ -8,6 +8,7 @@
 #include "controller/watch/blame_report.h"
 
 #define BLIND_NAMED 8u
+#define SHARE_SHOWN 0.005 // suspects that would be 0.00 are left out
 
 static void put_name(struct buf *out, const struct blame_case *c, uint32_t entity)
 {
@@ -97,6 +98,8 @@ static void put_suspects(const struct blame_case *c, const struct blame_answer *
 {
     for (uint32_t i = 0; i < a->suspects; i++) {
         const struct blame_finding *f = &a->finding[a->rank[i]];
+        if (i > 0 && f->share < SHARE_SHOWN)
+            break;
         buf_printf(out, "%2u. ", i + 1);
         put_name(out, c, f->entity);
         buf_printf(out, "  %.2f  ", f->share);

@@ -160,7 +160,8 @@ class Fault:
             fleet.shift(self.cause, "err", at, rate)
             self.spread(self.cause, "err", rate, at)
         elif self.kind == "silent":
-            fleet.shift(self.cause, "out_drift", at, rng.uniform(.04, .12))
+            usual = fleet.values["out_drift"][fleet.index[self.cause], :30].std()
+            fleet.shift(self.cause, "out_drift", at, usual * rng.uniform(3.5, 8))
             self.spread(self.cause, "nothing", 1, at)
         else:
             for child in fleet.children(self.cause):
