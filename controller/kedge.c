@@ -10,6 +10,7 @@
 
 #include "controller/case.h"
 #include "controller/cli/cli.h"
+#include "controller/cli/sketch.h"
 #include "controller/init.h"
 #include "controller/replay.h"
 
@@ -42,6 +43,7 @@ static const struct local {
 } locals[] = {
     {{"ctl", "init"}, 2, init_main},
     {{"replay", NULL}, 1, replay_main},
+    {{"sketch", NULL}, 1, cli_sketch},
     {{"ingest", NULL}, 1, ingest_main},
     {{"why", NULL}, 1, case_main},
 };
