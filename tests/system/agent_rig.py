@@ -100,6 +100,7 @@ class Fleet:
         assert not self.pending
 
     pending = None
+    has_breathed = False
 
     # --- The thread
 
@@ -196,13 +197,15 @@ class Fleet:
         peer, kind, body = frames[0], frames[1].decode(), frames[2]
         message = wire.decode(kind, body)
         if kind == "kedge.hello.v1":
-            self.peer = peer
+            self.peer, self.has_breathed = peer, False
             self.hellos.append(message)
             self.answer("agent", peer, "kedge.welcome.v1", {
                 "fleet": self.id, "agent": self.agent, "credit": 4, "window_max": 262000,
                 "server_ms": int(time.time() * 1000)})
         elif kind == "kedge.beat.v1":
-            self.beats.append(message)
+            if peer == self.peer:  # and not of a connection that was just lost
+                self.beats.append(message)
+                self.has_breathed = True
         else:
             self.keep(kind, message, body, frames[3:])
             if self.is_acking:
@@ -264,8 +267,8 @@ class Fleet:
             time.sleep(0.005)
 
     def wait_connected(self, since=0):
-        self.wait("a beat after the hello", lambda: len(self.hellos) > since and self.beats
-                  and self.peer is not None)
+        self.wait("a beat after the hello", lambda: len(self.hellos) > since
+                  and self.has_breathed and self.peer is not None)
 
 
 SERVER = """
