@@ -51,22 +51,29 @@ const struct baseline_scalar *baseline_scalar(const struct baseline *b, uint32_t
     return &b->scalar[i];
 }
 
+// Names have no zero in them, so the byte after the last one tells the length.
+static bool is_named(const char *own, struct span name)
+{
+    return name.size <= BASELINE_NAME_MAX && memcmp(own, name.data, name.size) == 0 &&
+           own[name.size] == 0;
+}
+
 int32_t baseline_find_feature(const struct baseline *b, struct span name, uint32_t hint)
 {
-    if (hint < b->features && span_is(name, b->feature[hint].name))
+    if (hint < b->features && is_named(b->feature[hint].name, name))
         return (int32_t)hint;
     for (uint32_t i = 0; i < b->features; i++)
-        if (span_is(name, b->feature[i].name))
+        if (is_named(b->feature[i].name, name))
             return (int32_t)i;
     return -1;
 }
 
 int32_t baseline_find_scalar(const struct baseline *b, struct span name, uint32_t hint)
 {
-    if (hint < b->scalars && span_is(name, b->scalar[hint].name))
+    if (hint < b->scalars && is_named(b->scalar[hint].name, name))
         return (int32_t)hint;
     for (uint32_t i = 0; i < b->scalars; i++)
-        if (span_is(name, b->scalar[i].name))
+        if (is_named(b->scalar[i].name, name))
             return (int32_t)i;
     return -1;
 }

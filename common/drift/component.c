@@ -23,7 +23,7 @@ struct component_row {
     bool categorical; // whether a categorical feature has it
 };
 
-static const struct component_row rows[COMPONENT_COUNT] = {
+static const struct component_row table[COMPONENT_COUNT] = {
     [COMPONENT_LOC] = {"location", 1.0, 0.10, 0.20, false, false},
     [COMPONENT_SCALE] = {"scale", 1.0, 0.10, 0.20, false, false},
     [COMPONENT_TAIL] = {"tail", 0.25, 0.003, 0.008, true, true},
@@ -137,8 +137,12 @@ static void merge_cells(struct component_scores *s, const double *pi)
         group--;
     }
     s->groups = group + 1;
-    for (uint32_t g = 0; g < s->groups; g++)
+    for (uint32_t g = 0; g < s->groups; g++) {
         s->share[g] = (float)share[g];
+        s->per_share[g] = (float)(1 / share[g]);
+    }
+    for (uint32_t j = 0; j < s->cells; j++)
+        s->group_end[s->group[j]] = (uint8_t)(j + 1);
 }
 
 enum status component_scores_init(enum component_shape shape,
@@ -177,11 +181,17 @@ void component_set_tail(struct component_scores *scores, double share)
     scores->tail_share = fmin(fmax(share, 0.5 / (scores->rows + 1)), 1);
 }
 
+// asin sqrt a - asin sqrt b with one asin: sin(x - y) = sin x cos y - cos x sin y.
+static double arcsine_between(double a, double b)
+{
+    return asin(sqrt(a * (1 - b)) - sqrt(b * (1 - a)));
+}
+
 // The variance-stabilised share of `hits` in n rows, less what `share` predicts.
 static double arcsine_gap(double hits, double n, double share)
 {
-    return asin(sqrt((hits + 0.375) / (n + 0.75))) -
-           asin(sqrt((n * share + 0.375) / (n + 0.75)));
+    double per = 1 / (n + 0.75);
+    return arcsine_between((hits + 0.375) * per, (n * share + 0.375) * per);
 }
 
 static double clip(double v)
@@ -192,52 +202,109 @@ static double clip(double v)
 }
 
 // Distance over the merged cells, less what chance alone would show.
-static double group_distance(const struct component_scores *s, const double *hits,
+static double group_distance(const struct component_scores *s, const uint64_t *hits,
                              double n)
 {
-    double sum = 0;
+    double sum = 0, per = 1 / n;
     for (uint32_t g = 0; g < s->groups; g++) {
-        double gap = hits[g] / n - (double)s->share[g];
-        sum += gap * gap / (double)s->share[g];
+        double gap = (double)(int64_t)hits[g] * per - (double)s->share[g];
+        sum += gap * gap * (double)s->per_share[g];
     }
-    return sqrt(sum) - sqrt(s->bias * (1 / n + 1 / fmax(s->rows, 1)));
+    return sqrt(sum) - sqrt(s->bias * (per + 1 / fmax(s->rows, 1)));
+}
+
+// Rows of each group, in integers: as runs of cells where they are runs.
+static void count_groups(const struct component_scores *s, const uint64_t *cell,
+                         uint64_t *hits)
+{
+    if (s->shape == SHAPE_CATEGORICAL) {
+        for (uint32_t j = 0; j < s->cells; j++)
+            hits[s->group[j]] += cell[j];
+        return;
+    }
+    for (uint32_t g = 0, j = 0; g < s->groups; g++) {
+        uint64_t sum = 0;
+        for (; j < s->group_end[g]; j++)
+            sum += cell[j];
+        hits[g] = sum;
+    }
+}
+
+// Two lanes of the 128-bit registers that every machine of ours has.
+typedef double pair __attribute__((vector_size(16)));
+typedef uint64_t pair_u64 __attribute__((vector_size(16)));
+
+// Counts below 2^52 as doubles: they are the mantissa of a double of that exponent.
+static pair counts_at(const uint64_t *cell)
+{
+    const pair_u64 exponent = {0x4330000000000000, 0x4330000000000000};
+    const pair_u64 mantissa = {0x000fffffffffffff, 0x000fffffffffffff};
+    const pair base = {0x1p52, 0x1p52};
+    pair_u64 v;
+    memcpy(&v, cell, sizeof v);
+    return (pair)((v & mantissa) | exponent) - base;
+}
+
+static pair scores_at(const float *score)
+{
+    return (pair){(double)score[0], (double)score[1]};
+}
+
+// sums of count x score in two interleaved lanes: the order of the additions is part of
+// the result.
+static void weigh(const struct component_scores *s, const uint64_t *cell, double *loc,
+                  double *scale)
+{
+    pair a = {0, 0}, b = {0, 0};
+    uint32_t j = 0;
+    for (; j + 1 < s->cells; j += 2) {
+        pair count = counts_at(cell + j);
+        a += count * scores_at(s->loc + j);
+        b += count * scores_at(s->scale + j);
+    }
+    *loc = a[0] + a[1];
+    *scale = b[0] + b[1];
+    if (j == s->cells)
+        return;
+    *loc += (double)cell[j] * (double)s->loc[j];
+    *scale += (double)cell[j] * (double)s->scale[j];
 }
 
 void component_of(const struct component_scores *scores,
                   const struct component_counts *window, struct component_values *out)
 {
     const struct component_scores *s = scores;
-    double group[COMPONENT_GROUPS_MAX] = {0};
-    double n = 0, loc = 0, scale = 0;
-    for (uint32_t j = 0; j < s->cells; j++) {
-        double c = (double)window->cell[j];
-        n += c;
-        loc += c * (double)s->loc[j];
-        scale += c * (double)s->scale[j];
-        group[s->group[j]] += c;
-    }
-    double tail = s->has_tail ? (double)window->cell[s->cells - 1] : 0;
-    if (s->has_tail && s->shape == SHAPE_NUMERIC)
-        tail += (double)window->cell[0];
+    uint64_t hits[COMPONENT_GROUPS_MAX] = {0}, rows_seen = 0;
+    count_groups(s, window->cell, hits);
+    for (uint32_t g = 0; g < s->groups; g++)
+        rows_seen += hits[g];
+    double n = (double)(int64_t)(rows_seen & INT64_MAX),
+           all = n + (double)window->missing;
 
-    *out =
-        (struct component_values){.rows = n, .all_rows = n + (double)window->missing};
-    if (out->all_rows >= 1)
+    *out = (struct component_values){.rows = n, .all_rows = all};
+    if (all >= 1)
         out->value[COMPONENT_MISSING] =
-            clip(arcsine_gap((double)window->missing, out->all_rows, s->missing_share));
+            clip(arcsine_gap((double)window->missing, all, s->missing_share));
     if (n < 1)
         return;
-    out->value[COMPONENT_LOC] = clip(loc / n);
-    out->value[COMPONENT_SCALE] = clip(scale / n);
-    if (s->has_tail)
-        out->value[COMPONENT_TAIL] = clip(arcsine_gap(tail, n, s->tail_share));
+    if (s->has_loc) {
+        double loc, scale;
+        weigh(s, window->cell, &loc, &scale);
+        out->value[COMPONENT_LOC] = clip(loc / n);
+        out->value[COMPONENT_SCALE] = clip(scale / n);
+    }
+    if (s->has_tail) {
+        uint64_t tail = window->cell[s->cells - 1];
+        tail += s->shape == SHAPE_NUMERIC ? window->cell[0] : 0;
+        out->value[COMPONENT_TAIL] = clip(arcsine_gap((double)tail, n, s->tail_share));
+    }
     if (s->groups > 1)
-        out->value[COMPONENT_DIST] = clip(group_distance(s, group, n));
+        out->value[COMPONENT_DIST] = clip(group_distance(s, hits, n));
 }
 
 double component_variance(enum component c)
 {
-    return rows[c].variance;
+    return table[c].variance;
 }
 
 bool component_exists(const struct component_scores *scores, enum component c)
@@ -263,16 +330,16 @@ static double base_share(const struct component_scores *scores, enum component c
 
 double component_tolerance(const struct component_scores *scores, enum component c)
 {
-    if (!rows[c].is_share)
-        return rows[c].tolerance;
-    return component_arcsine_step(base_share(scores, c), rows[c].tolerance);
+    if (!table[c].is_share)
+        return table[c].tolerance;
+    return component_arcsine_step(base_share(scores, c), table[c].tolerance);
 }
 
 double component_gate(const struct component_scores *scores, enum component c)
 {
-    if (!rows[c].is_share)
-        return rows[c].gate;
-    return component_arcsine_step(base_share(scores, c), rows[c].gate);
+    if (!table[c].is_share)
+        return table[c].gate;
+    return component_arcsine_step(base_share(scores, c), table[c].gate);
 }
 
 double component_arcsine_step(double share, double step)
@@ -282,5 +349,5 @@ double component_arcsine_step(double share, double step)
 
 const char *component_name(enum component c)
 {
-    return c < COMPONENT_COUNT ? rows[c].name : "unknown";
+    return c < COMPONENT_COUNT ? table[c].name : "unknown";
 }

@@ -52,7 +52,11 @@ struct component_scores {
     float loc[COMPONENT_CELLS_MAX];
     float scale[COMPONENT_CELLS_MAX];
     uint8_t group[COMPONENT_CELLS_MAX];
-    float share[COMPONENT_GROUPS_MAX]; // baseline mass of each group
+    uint8_t
+        group_end[COMPONENT_GROUPS_MAX]; // one past the group's last cell, where groups
+                                         // are runs of cells (not categories)
+    float share[COMPONENT_GROUPS_MAX];   // baseline mass of each group
+    float per_share[COMPONENT_GROUPS_MAX]; // 1 / share
 };
 
 // One window's components and how many rows stand behind them.

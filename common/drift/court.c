@@ -69,7 +69,7 @@ static void weigh(struct judge *j)
                             ? j->settings.page_model / s->weight
                             : INFINITY;
         if (s->role == ROLE_OUTPUT)
-            s->gate_factor = j->settings.gate_factor;
+            subject_set_gates(s, j->settings.gate_factor);
     }
 }
 

@@ -11,14 +11,16 @@
 #include "common/drift/sealed.h"
 #include "common/drift/subject.h"
 
-// A pooled count stays at this; so an encoded one takes 7 bytes at most.
+// No pool holds more rows than this; so an encoded one takes 7 bytes at most.
 #define COURT_POOL_MAX ((1ull << 49) - 1)
 
-// Counts of one feature since M last grew from about 1, or since its alert began.
+// Counts of one feature since M last grew from about 1, or since its alert began. Empty
+// while M is about 1: the next window would clear it anyway.
 struct court_pool {
     uint64_t *cell; // as many as its baseline has; NULL for scalars and contributions
     uint32_t cells;
     uint64_t missing;
+    uint64_t rows; // all of it; at COURT_POOL_MAX the pool takes no more
 };
 
 #define COURT_NOWHERE UINT32_MAX

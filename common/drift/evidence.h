@@ -20,8 +20,9 @@ struct evidence {
     float m[EVIDENCE_SIZES];
 };
 
-// h_D(z) and L_D(z) = h_D / c_D. `size` is the index 0..3 of D. z is held between the
-// least and the greatest point of h, so both are monotone in z.
+// h_D(z) and L_D(z) = h_D / c_D in double precision, for explanations; the evidence
+// itself is kept in floats. `size` is the index 0..3 of D. z is held between the least
+// and the greatest point of h, so both are monotone in z.
 double evidence_ratio_raw(uint32_t size, double z);
 double evidence_ratio(uint32_t size, double z);
 
@@ -32,8 +33,15 @@ void evidence_add(struct evidence *e, double z);
 // was when the block began.
 void evidence_add_capped(struct evidence *e, const struct evidence *start, double z);
 
+// Both at once, for the price of one ratio.
+void evidence_add_both(struct evidence *fast, struct evidence *capped,
+                       const struct evidence *start, double z);
+
 // Mean over the sizes.
-double evidence_of(const struct evidence *e);
+static inline double evidence_of(const struct evidence *e)
+{
+    return (double)((e->m[0] + e->m[1]) + (e->m[2] + e->m[3])) / EVIDENCE_SIZES;
+}
 
 void evidence_reset(struct evidence *e);
 

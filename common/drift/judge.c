@@ -77,6 +77,7 @@ static void open_alert(struct step *t, enum tier tier, enum signal signal,
     s->calm_run = 0;
     announce(t, ALARM_OPEN, signal, direction, effect, gate);
     subject_forget(t->subject, s->fast);
+    s->evidence = 0;
     if (tier == TIER_PAGE)
         subject_forget(t->subject, s->capped);
     begin_second(t);
@@ -109,6 +110,7 @@ static void clear_alert(struct step *t)
     s->tier = TIER_NONE;
     s->calm_run = 0;
     subject_forget(t->subject, s->fast);
+    s->evidence = 0;
     subject_forget(t->subject, s->capped);
     begin_second(t);
 }
@@ -189,8 +191,12 @@ static void note_gross(struct step *t)
 static void decide(struct step *t)
 {
     const struct subject *s = t->subject;
-    subject_peak_fast(s, t->state, &t->fast);
-    subject_peak_capped(s, t->state, &t->capped);
+    t->fast.evidence = (double)t->state->evidence;
+    t->capped.evidence = subject_evidence(s, t->state->capped);
+    if (t->state->opened > 0 || t->state->gross || subject_is_admitted(s, t->state)) {
+        subject_peak_fast(s, t->state, &t->fast);
+        subject_peak_capped(s, t->state, &t->capped);
+    }
     note_gross(t);
     t->out->judged++;
     t->out->evidence += s->weight * t->fast.evidence;
@@ -207,19 +213,30 @@ static void decide(struct step *t)
         open_by_peak(t, TIER_PAGE, &t->capped);
 }
 
-static void pool_add(struct court_pool *p, const struct component_counts *c,
-                     bool afresh)
+static void pool_clear(struct court_pool *p)
 {
-    if (afresh) {
-        memset(p->cell, 0, p->cells * sizeof *p->cell);
-        p->missing = 0;
-    }
-    for (uint32_t i = 0; i < p->cells; i++) {
-        uint64_t sum = p->cell[i] + (c->cell[i] & COURT_POOL_MAX);
-        p->cell[i] = sum < COURT_POOL_MAX ? sum : COURT_POOL_MAX;
-    }
-    uint64_t sum = p->missing + (c->missing & COURT_POOL_MAX);
-    p->missing = sum < COURT_POOL_MAX ? sum : COURT_POOL_MAX;
+    if (p->rows == 0)
+        return;
+    memset(p->cell, 0, p->cells * sizeof *p->cell);
+    p->missing = p->rows = 0;
+}
+
+// Called after the decision: an alert that has just opened keeps what led to it.
+static void pool_add(struct court_pool *p, const struct component_counts *c,
+                     const struct subject_window *w, const struct subject_state *state)
+{
+    if (state->since == w->start || (state->opened == 0 && state->evidence <= 1))
+        pool_clear(p);
+    if (state->opened == 0 && state->evidence <= 1)
+        return;
+    uint64_t rows = w->rows;
+    if (rows > COURT_POOL_MAX || c->missing > COURT_POOL_MAX ||
+        p->rows + rows + c->missing > COURT_POOL_MAX)
+        return;
+    for (uint32_t i = 0; i < p->cells; i++)
+        p->cell[i] += c->cell[i];
+    p->missing += c->missing;
+    p->rows += rows + c->missing;
 }
 
 // Joins a scalar's small windows until there are rows enough to say something.
@@ -255,9 +272,10 @@ static void judge_regular(struct step *t, struct court_pool *pool)
         t->state->gross = integrity_add(
             baseline_feature(j->baseline, t->subject->index),
             baseline_windows(j->baseline), j->shown[t->index], &counts, t->state);
-        pool_add(pool, &counts, t->state->since == t->start);
     }
     decide(t);
+    if (pool->cell)
+        pool_add(pool, &counts, &w, t->state);
 }
 
 static void judge_flash(struct step *t, const struct profile *p)
@@ -334,7 +352,8 @@ enum status judge_window(struct judge *j, const struct drift_window *w,
     if (w->features > DRIFT_FEATURES_MAX || w->end <= w->start ||
         (!is_flash && j->windows > 0 && w->end < j->last_end))
         return ST_RANGE;
-    *out = (struct judgement){.alarms = 0};
+    out->alarms = out->alarms_dropped = out->judged = out->foreign = 0;
+    out->evidence = out->capped = 0;
     court_show(j, w, &out->foreign);
     for (uint32_t i = 0; i < j->subjects; i++)
         if (j->shown[i])

@@ -41,7 +41,8 @@ void judge_close(struct judge *j); // NULL is fine
 
 // What one window did.
 struct judgement {
-    struct alarm alarm[JUDGE_ALARMS_MAX]; // in the order of subjects
+    struct alarm alarm[JUDGE_ALARMS_MAX]; // the first `alarms` are set, in the order of
+                                          // subjects
     uint32_t alarms;
     uint32_t alarms_dropped; // beyond JUDGE_ALARMS_MAX
     uint32_t judged;         // subjects that had rows

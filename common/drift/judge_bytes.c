@@ -55,6 +55,7 @@ static void put_subject(const struct judge *j, uint32_t i, struct buf *out)
                                 t->calm_run, t->gross_run, t->second_seen};
     for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++)
         buf_put_varint(out, numbers[k]);
+    put_f32(out, t->evidence);
     put_f32(out, t->missing);
     put_f32(out, t->opened_effect);
     put_f32(out, t->held);
@@ -138,6 +139,7 @@ static enum status get_numbers(struct cursor *in, struct subject_state *t)
 static enum status get_flags(struct cursor *in, struct subject_state *t)
 {
     uint8_t down;
+    ST_TRY(get_f32(in, &t->evidence));
     ST_TRY(get_f32(in, &t->missing));
     ST_TRY(get_f32(in, &t->opened_effect));
     ST_TRY(get_f32(in, &t->held));
@@ -154,15 +156,19 @@ static enum status get_flags(struct cursor *in, struct subject_state *t)
 
 static enum status get_pool(struct cursor *in, struct court_pool *p)
 {
-    for (uint32_t c = 0; c < p->cells; c++) {
-        ST_TRY(cursor_varint(in, &p->cell[c]));
-        if (p->cell[c] > COURT_POOL_MAX)
-            return ST_CORRUPT;
-    }
     if (!p->cell)
         return ST_OK;
+    for (uint32_t c = 0; c < p->cells; c++) {
+        ST_TRY(cursor_varint(in, &p->cell[c]));
+        if (p->cell[c] > COURT_POOL_MAX - p->rows)
+            return ST_CORRUPT;
+        p->rows += p->cell[c];
+    }
     ST_TRY(cursor_varint(in, &p->missing));
-    return p->missing <= COURT_POOL_MAX ? ST_OK : ST_CORRUPT;
+    if (p->missing > COURT_POOL_MAX - p->rows)
+        return ST_CORRUPT;
+    p->rows += p->missing;
+    return ST_OK;
 }
 
 static enum status get_subject(struct cursor *in, struct judge *j, uint32_t i)

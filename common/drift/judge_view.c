@@ -148,6 +148,6 @@ void judge_restart(struct judge *j)
         j->state[i] = fresh;
         if (j->pool[i].cell)
             memset(j->pool[i].cell, 0, j->pool[i].cells * sizeof *j->pool[i].cell);
-        j->pool[i].missing = 0;
+        j->pool[i].missing = j->pool[i].rows = 0;
     }
 }

@@ -16,7 +16,6 @@
 #define SEASON_PASSES 3
 #define SHRINK 1.5 // an effect of few windows is drawn towards none
 #define CLIP_SD 4.0
-#define SIGMA_LEAST 1e-9
 
 static const double kappas[] = {1, 1.2, 1.5, 2, 3, 4, 6, 8};
 #define KAPPAS (sizeof kappas / sizeof kappas[0])
@@ -74,12 +73,6 @@ static double level_of(struct lesson *l)
     return sum / n;
 }
 
-static double season_at(const struct learn_profile *p, uint64_t start_ns)
-{
-    double s = p->has_hours ? (double)p->hour[learn_hour(start_ns)] : 0;
-    return s + (p->has_days ? (double)p->day[learn_day(start_ns)] : 0);
-}
-
 // Hour effects on the residual of the day effects, drawn towards 0.
 static void learn_hours(struct lesson *l)
 {
@@ -135,8 +128,7 @@ static void learn_season(struct lesson *l)
         }
     }
     for (uint32_t i = 0; i < s->windows; i++)
-        l->residual[i] =
-            s->value[i] - l->profile.mu - season_at(&l->profile, s->start[i]);
+        l->residual[i] = learn_residual(&l->profile, s->value[i], s->start[i]);
 }
 
 // Lag-1 correlation of the residuals, held at 4 sd; small ones are none.
@@ -274,7 +266,9 @@ bool learn_is_usable(const struct learn_profile *p)
 
 double learn_residual(const struct learn_profile *p, double value, uint64_t start_ns)
 {
-    return value - p->mu - season_at(p, start_ns);
+    double season = p->has_hours ? (double)p->hour[learn_hour(start_ns)] : 0;
+    season += p->has_days ? (double)p->day[learn_day(start_ns)] : 0;
+    return value - p->mu - season;
 }
 
 double learn_innovation(const struct learn_profile *p, double residual, double lag)
@@ -284,5 +278,5 @@ double learn_innovation(const struct learn_profile *p, double residual, double l
 
 double learn_sigma(const struct learn_profile *p, double variance)
 {
-    return p->kappa * sqrt(p->noise * variance + p->extra) + SIGMA_LEAST;
+    return p->kappa * sqrt(p->noise * variance + p->extra) + LEARN_SIGMA_LEAST;
 }

@@ -12,6 +12,7 @@
 #define LEARN_WINDOWS_MIN 4     // fewer: nothing is learned, nothing can be judged
 #define LEARN_WINDOWS_MAX 40320 // four weeks of minutes; callers keep the newest
 #define LEARN_HOURS 24
+#define LEARN_SIGMA_LEAST 1e-9
 #define LEARN_DAYS 7
 
 // The series' values, one a window, in time order.

@@ -35,7 +35,23 @@ static const struct subject_row kinds[SUBJECT_COUNT] = {
                                {0, -1, SIGNAL_CONTRIBUTION}}},
 };
 
-static void set_block(const struct baseline *b, struct subject *s)
+static void set_norm(struct subject *s, uint32_t c)
+{
+    const struct learn_profile *p = s->profile[c];
+    s->norm[c] = (struct subject_norm){p->mu,
+                                       p->phi,
+                                       p->noise,
+                                       p->extra,
+                                       p->kappa,
+                                       CLIP_SD * p->sd,
+                                       p->tau * (1 - p->phi)};
+    for (uint32_t h = 0; p->has_hours && h < LEARN_HOURS; h++)
+        s->season[h][c] = p->hour[h];
+    for (uint32_t d = 0; p->has_days && d < LEARN_DAYS; d++)
+        s->season[LEARN_HOURS + d][c] = p->day[d];
+}
+
+static void settle(const struct baseline *b, struct subject *s)
 {
     double phi = 0;
     bool season = false;
@@ -47,6 +63,9 @@ static void set_block(const struct baseline *b, struct subject *s)
     }
     s->block = evidence_block(phi, window_ns, season);
     s->by_rows = window_ns == 0;
+    subject_set_gates(s, 1);
+    for (uint32_t c = 0; c < s->components; c++)
+        set_norm(s, c);
     s->second = SUBJECT_SECOND_LEAST;
     if (season && window_ns > 0 && DAY_NS / window_ns > s->second)
         s->second = (uint32_t)(DAY_NS / window_ns);
@@ -75,26 +94,22 @@ void subject_of_feature(const struct baseline *b, uint32_t index, struct subject
     *out = (struct subject){.role = f->role, .index = index};
     out->kind = f->kind == KIND_CATEGORICAL ? SUBJECT_CATEGORICAL : SUBJECT_NUMERIC;
     out->components = COMPONENT_COUNT;
-    out->gate_factor = 1;
     for (uint32_t c = 0; c < COMPONENT_COUNT; c++)
         out->profile[c] = &f->learned[c];
     if (f->has_scores)
         set_tests(&f->scores, LEARN_BOTH, out);
-    set_block(b, out);
+    settle(b, out);
 }
 
 void subject_of_contribution(const struct baseline *b, uint32_t index,
                              struct subject *out)
 {
     const struct baseline_feature *f = baseline_feature(b, index);
-    *out = (struct subject){.kind = SUBJECT_CONTRIBUTION,
-                            .role = f->role,
-                            .index = index,
-                            .components = 1,
-                            .gate_factor = 1};
+    *out = (struct subject){
+        .kind = SUBJECT_CONTRIBUTION, .role = f->role, .index = index, .components = 1};
     out->profile[0] = &f->fci_learned;
     set_tests(NULL, LEARN_BOTH, out);
-    set_block(b, out);
+    settle(b, out);
 }
 
 void subject_of_scalar(const struct baseline *b, uint32_t index, struct subject *out)
@@ -104,11 +119,10 @@ void subject_of_scalar(const struct baseline *b, uint32_t index, struct subject 
                             .role = ROLE_SIGNAL,
                             .watch_only = f->watch_only,
                             .index = index,
-                            .components = 1,
-                            .gate_factor = 1};
+                            .components = 1};
     out->profile[0] = &f->learned;
     set_tests(NULL, f->sides, out);
-    set_block(b, out);
+    settle(b, out);
 }
 
 double subject_evidence(const struct subject *s, const struct evidence *of)
@@ -119,9 +133,11 @@ double subject_evidence(const struct subject *s, const struct evidence *of)
     return s->tests ? sum / s->tests : 0;
 }
 
-double subject_gate(const struct subject *s, uint32_t test)
+void subject_set_gates(struct subject *s, double factor)
 {
-    return s->profile[s->test[test].component]->gate * s->gate_factor;
+    s->gate_factor = factor;
+    for (uint32_t i = 0; i < s->tests; i++)
+        s->gate[i] = s->profile[s->test[i].component]->gate * factor;
 }
 
 double subject_effect(const struct subject *s, const struct subject_state *state,
@@ -135,6 +151,14 @@ void subject_forget(const struct subject *s, struct evidence *of)
 {
     for (uint32_t i = 0; i < s->tests; i++)
         evidence_reset(&of[i]);
+}
+
+bool subject_is_admitted(const struct subject *s, const struct subject_state *state)
+{
+    for (uint32_t i = 0; i < s->tests; i++)
+        if (subject_effect(s, state, i) >= subject_gate(s, i))
+            return true;
+    return false;
 }
 
 bool subject_is_calm(const struct subject *s, const struct subject_state *state)
@@ -170,26 +194,24 @@ static void add_tests(const struct subject *s, struct subject_state *state,
                       const struct subject_window *w, const double *residual)
 {
     bool has_second = state->opened > 0 && state->second_seen >= s->second;
-    double u[COMPONENT_COUNT], sigma[COMPONENT_COUNT];
+    double u[COMPONENT_COUNT], per_sigma[COMPONENT_COUNT];
     for (uint32_t c = 0; c < s->components; c++) {
-        if (!w->valid[c])
-            continue;
-        const struct learn_profile *p = s->profile[c];
-        u[c] = learn_innovation(p, residual[c], (double)state->memory[c].lag);
-        sigma[c] = learn_sigma(p, w->variance[c]);
+        const struct subject_norm *p = &s->norm[c];
+        u[c] = residual[c] - p->phi * hold((double)state->memory[c].lag, p->most);
+        per_sigma[c] = 1 / (p->kappa * sqrt(p->noise * w->variance[c] + p->extra) +
+                            LEARN_SIGMA_LEAST);
     }
     for (uint32_t i = 0; i < s->tests; i++) {
         uint32_t c = s->test[i].component;
         if (!w->valid[c])
             continue;
-        const struct learn_profile *p = s->profile[c];
         int sign = s->test[i].sign;
-        double z = (sign * u[c] - p->tau * (1 - p->phi)) / sigma[c];
-        evidence_add(&state->fast[i], z);
-        evidence_add_capped(&state->capped[i], &state->start[i], z);
+        double z = (sign * u[c] - s->norm[c].hold_back) * per_sigma[c];
+        evidence_add_both(&state->fast[i], &state->capped[i], &state->start[i], z);
         if (has_second)
-            evidence_add(&state->second[i], second_z(s, &state->memory[c], p, sign,
-                                                     residual[c], w->variance[c]));
+            evidence_add(&state->second[i],
+                         second_z(s, &state->memory[c], s->profile[c], sign,
+                                  residual[c], w->variance[c]));
     }
 }
 
@@ -220,10 +242,10 @@ static void remember(struct subject_memory *m, double value, double residual,
 static void turn_block(const struct subject *s, struct subject_state *state,
                        const struct subject_window *w)
 {
-    uint64_t block = (s->by_rows ? state->windows : w->start) / s->block;
-    if (block == state->block && state->windows > 0)
+    uint64_t at = s->by_rows ? state->windows : w->start;
+    if (at < state->block)
         return;
-    state->block = block;
+    state->block = (at / s->block + 1) * s->block;
     for (uint32_t i = 0; i < s->tests; i++)
         state->start[i] = state->capped[i];
 }
@@ -232,14 +254,16 @@ void subject_add(const struct subject *s, struct subject_state *state,
                  const struct subject_window *w)
 {
     double residual[COMPONENT_COUNT];
+    uint32_t hour = learn_hour(w->start), day = LEARN_HOURS + learn_day(w->start);
     bool learns = state->opened > 0 && state->second_seen < s->second;
     turn_block(s, state, w);
-    if (state->opened == 0 && subject_evidence(s, state->fast) <= 1)
+    if (state->opened == 0 && state->evidence <= 1)
         state->since = w->start;
     for (uint32_t c = 0; c < s->components; c++)
-        if (w->valid[c])
-            residual[c] = learn_residual(s->profile[c], w->value[c], w->start);
+        residual[c] = w->value[c] - s->norm[c].mu -
+                      ((double)s->season[hour][c] + (double)s->season[day][c]);
     add_tests(s, state, w, residual);
+    state->evidence = (float)subject_evidence(s, state->fast);
     for (uint32_t c = 0; c < s->components; c++) {
         if (!w->valid[c])
             continue;
@@ -266,7 +290,7 @@ static double seen_effect(const struct subject *s, const struct subject_state *s
 
 // Whether test `a` tells more than `b`. A gate that is reached goes before evidence. A
 // shift also widens, fills the tail and is a distance; so of the components of one
-// shape the first one names the change, unless a later one is a hundred times as
+// shape the first one names the change, unless a later one is a thousand times as
 // strong.
 static bool tells_more(const struct subject *s, const double *m, const bool *admitted,
                        uint32_t a, uint32_t b)

@@ -24,6 +24,13 @@ struct subject_test {
     uint8_t signal; // enum signal
 };
 
+// What the hot path needs of a component's learned profile, in one cache line.
+struct subject_norm {
+    double mu, phi, noise, extra, kappa;
+    double most;      // 4 sd: as much of the lag is believed
+    double hold_back; // tau (1 - phi)
+};
+
 // Fixed by the baseline: no part of the state.
 struct subject {
     uint8_t kind;    // enum subject_kind
@@ -33,12 +40,17 @@ struct subject {
     uint32_t tests;  // active ones; 0: nothing can be judged
     struct subject_test test[SUBJECT_TESTS_MAX];
     uint32_t components;
+    struct subject_norm norm[COMPONENT_COUNT];
+    // Hours, then days, each with all components side by side; zeros where none is
+    // learned.
+    float season[LEARN_HOURS + LEARN_DAYS][COMPONENT_COUNT];
     const struct learn_profile *profile[COMPONENT_COUNT];
     double weight;     // share in the model's statistic
     double level;      // M for WARN
     double page_level; // capped M for PAGE; infinite: never
     double gate_factor;
-    uint64_t block; // ns; windows, where windows are cut by rows
+    double gate[SUBJECT_TESTS_MAX]; // of each test, the factor in it
+    uint64_t block;                 // ns; windows, where windows are cut by rows
     bool by_rows;
     uint32_t second; // windows that a second profile learns
 };
@@ -71,6 +83,7 @@ struct subject_state {
     uint64_t rows;     // in the last window that had any
     double carried_rows, carried_sum; // of windows too small to be judged (scalars)
     float missing;                    // share in the last window
+    float evidence;                   // M of the fast path after the last window
     float opened_effect;              // effect at the opening or the last escalation
     float held;                       // the value of the run of constant windows
     uint32_t second_seen;             // windows the second profile has learned from
@@ -107,6 +120,9 @@ void subject_of_contribution(const struct baseline *b, uint32_t index,
                              struct subject *out);
 void subject_of_scalar(const struct baseline *b, uint32_t index, struct subject *out);
 
+// Sets the factor on all gates.
+void subject_set_gates(struct subject *s, double factor);
+
 // Adds one window to evidence and memories, fast and capped path, and to the second
 // profile while an alert is open.
 void subject_add(const struct subject *s, struct subject_state *state,
@@ -126,7 +142,13 @@ double subject_evidence(const struct subject *s, const struct evidence *of);
 // Effect of a test: the smoothed residual in the test's direction.
 double subject_effect(const struct subject *s, const struct subject_state *state,
                       uint32_t test);
-double subject_gate(const struct subject *s, uint32_t test);
+static inline double subject_gate(const struct subject *s, uint32_t test)
+{
+    return s->gate[test];
+}
+
+// Whether any effect reaches its gate: without that nothing can be raised.
+bool subject_is_admitted(const struct subject *s, const struct subject_state *state);
 
 // Whether every effect is under half its gate.
 bool subject_is_calm(const struct subject *s, const struct subject_state *state);

@@ -333,7 +333,11 @@ static void state_as_bytes_goes_on_to_the_same_bits(void **state)
         const struct drift_window *w = world_window(&s->world, &straight);
         assert_int_equal(judge_window(s->judge, w, &a), ST_OK);
         assert_int_equal(judge_window(other, w, &b), ST_OK);
-        assert_memory_equal(&a, &b, sizeof a);
+        assert_true(a.evidence == b.evidence && a.capped == b.capped);
+        assert_true(a.alarms == b.alarms && a.judged == b.judged);
+        for (uint32_t i = 0; i < a.alarms; i++)
+            assert_true(a.alarm[i].subject == b.alarm[i].subject &&
+                        a.alarm[i].effect == b.alarm[i].effect);
     }
     buf_clear(&bytes);
     judge_encode(s->judge, &bytes);
