@@ -20,9 +20,9 @@ struct claim {
     bool is_change;
 };
 
-// Event time of the change: as the agent says, else how far the host's data are; 0 while
-// no row has told: from the beginning, as far as anybody knows. The wall clock is no
-// substitute, since events may be replayed.
+// Event time of the change: as the agent says, else how far the host's data are; 0
+// while no row has told: from the beginning, as far as anybody knows. The wall clock is
+// no substitute, since events may be replayed.
 static uint64_t time_of(const struct claim *c, const struct progress_host *h)
 {
     return c->said.at > 0 ? c->said.at : h->watermark;

@@ -137,15 +137,33 @@ static enum status run_own(const struct order_of *o)
             continue;
         if (!(verbs[i].roles & role_bit(o->c->role)))
             return command_refused(o, EXIT_DENIED, "your role does not allow it");
-        return verbs[i].run(o);
+        enum status st = verbs[i].run(o);
+        // The table of a record has the last word on what fits into it.
+        return st == ST_RANGE
+                   ? command_refused(o, EXIT_USAGE, "an argument is out of bounds")
+                   : st;
     }
     return command_refused(o, EXIT_USAGE, "no such command");
+}
+
+// What the wire has checked already, and a tape that was tampered with has not.
+static bool is_sane(const struct entry_command *c)
+{
+    bool sane = text_is_utf8(c->actor) && c->actor.size <= 128 && c->verb.size <= 64 &&
+                text_is_utf8(c->verb);
+    for (uint32_t i = 0; i < c->args; i++)
+        sane = sane && c->arg[i].value.size <= FIELD_ITEM_MAX &&
+               text_is_utf8(c->arg[i].value);
+    return sane;
 }
 
 enum status command_fold(struct fold *f, struct shelf *s, const struct entry_command *c)
 {
     struct order_of o = {.f = f, .s = s, .c = c};
     enum status st = ST_UNSUPPORTED;
+    if (!is_sane(c))
+        return command_refused(&o, EXIT_USAGE,
+                               "arguments are text of at most 512 bytes");
     if (f->act.command)
         st = f->act.command(f->act.self, s, c, &f->moment, f->o.effects);
     if (st == ST_UNSUPPORTED && f->judge.command)

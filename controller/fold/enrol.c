@@ -129,6 +129,8 @@ enum status enrol_fold(struct fold *f, struct shelf *s, const struct entry_agent
     struct joining j = {.e = e};
     struct shelf_key k = key_token(e->token);
     const char *why;
+    if (!text_is_name(e->host) || e->software.size > 64 || !text_is_utf8(e->software))
+        return answer(f, &j, 400, "a host needs a name");
     enum status st =
         records_get(s, SHELF_AGENT, &k, &record_token_message, &f->pool, &j.token);
     if (st == ST_NOTFOUND)

@@ -160,7 +160,8 @@ static enum status note_progress(struct fold *f, struct shelf *s, struct arrival
 {
     struct progress_host h;
     ST_TRY(progress_get_host(s, v->model, v->a.report->agent, &h));
-    bool is_flash = v->w.flags & WINDOW_FLASH; // the rest of its window is still to come
+    bool is_flash =
+        v->w.flags & WINDOW_FLASH; // the rest of its window is still to come
     v->is_new_host = v->w.part == 0 && !is_flash && v->w.end > h.last_end;
     if (v->w.watermark > h.watermark)
         h.watermark = v->w.watermark;

@@ -7,6 +7,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "common/trust/chain.h"
 #include "common/trust/digest.h"
 #include "controller/log/keys.h"
@@ -55,14 +56,16 @@ static enum status count_leaves(struct shelf *s, uint64_t *out)
     return ST_OK;
 }
 
-// The longest beginning of `s` that is whole UTF-8 and within the limit.
-static struct span cut(struct span s, size_t limit)
+// The longest beginning of `s` that is whole UTF-8 and within the limit; nothing of
+// bytes that are no text at all. A leaf must not fail for what somebody wrote.
+static struct span clean(struct span s, size_t limit)
 {
-    if (s.size <= limit)
-        return s;
-    while (limit > 0 && (s.data[limit] & 0xc0) == 0x80)
-        limit--;
-    return span_of(s.data, limit);
+    if (s.size > limit) {
+        while (limit > 0 && (s.data[limit] & 0xc0) == 0x80)
+            limit--;
+        s.size = limit;
+    }
+    return text_is_utf8(s) ? s : span_text("(no text)");
 }
 
 static enum status hash_of(struct span bytes, uint8_t out[32])
@@ -78,11 +81,11 @@ enum status audit_append(struct shelf *s, const struct fold_moment *now,
                                .gen = now->pos.generation,
                                .seq = now->pos.seq,
                                .actor_kind = c->actor_kind,
-                               .actor = c->actor,
-                               .from = c->from,
-                               .event = span_text(c->event),
-                               .object = c->object,
-                               .detail = cut(c->detail, AUDIT_DETAIL_MAX)};
+                               .actor = clean(c->actor, 128),
+                               .from = clean(c->from, 64),
+                               .event = clean(span_text(c->event), 64),
+                               .object = clean(c->object, 256),
+                               .detail = clean(c->detail, AUDIT_DETAIL_MAX)};
     ST_TRY(count_leaves(s, &leaf.number));
     ST_TRY(hash_of(c->before, leaf.before));
     ST_TRY(hash_of(c->after, leaf.after));
