@@ -108,7 +108,7 @@ static void answer_token(struct core *c, const struct waiter *w)
         json_object_end(&j);
         ask_send(c, w->id, w->query, 0, buf_span(&out));
     } else {
-        ask_send(c, w->id, w->query, 1,
+        ask_send(c, w->id, w->query, EXIT_BUSY,
                  span_text("the join line could not be written"));
     }
     if (line.data)
@@ -136,8 +136,10 @@ void ask_fail(struct core *c, const struct gathered *g, const char *why)
     struct entry_command e;
     if (entry_read_command(g->entry.body, &e) != ST_OK)
         return;
-    struct effect failed = {
-        .kind = EFFECT_ANSWER, .number = e.request, .code = 1, .text = span_text(why)};
+    struct effect failed = {.kind = EFFECT_ANSWER,
+                            .number = e.request,
+                            .code = EXIT_BUSY,
+                            .text = span_text(why)};
     ask_answer(c, &failed);
 }
 
@@ -192,7 +194,7 @@ static void query(struct core *c, struct shelf *s, const struct question *q)
     if (st == ST_OK)
         ask_send(c, q->m->head.id, q->q.id, code, buf_span(&out));
     else
-        refuse(c, q, 1, status_text(st));
+        refuse(c, q, EXIT_BUSY, status_text(st));
     buf_fini(&out);
 }
 
@@ -279,7 +281,7 @@ static void take_question(struct core *c, struct shelf *s, struct question *q)
     else if (q->q.args + 2 > ENTRY_ARGS_MAX)
         refuse(c, q, EXIT_USAGE, "too many arguments");
     else if (c->is_stuck || c->is_full)
-        refuse(c, q, 1,
+        refuse(c, q, EXIT_BUSY,
                "the store takes nothing at the moment: see the controller's log");
     else
         command(c, q);
@@ -295,7 +297,7 @@ void ask_take(struct core *c, const struct line_message *m)
         message_decode(&query_message, m->frame[0], &c->pool, &q.q) != ST_OK)
         return;
     if (core_reader(c, &t, &s) != ST_OK) {
-        refuse(c, &q, 1, "the store cannot be read");
+        refuse(c, &q, EXIT_BUSY, "the store cannot be read");
         return;
     }
     take_question(c, s, &q);

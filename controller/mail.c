@@ -327,9 +327,9 @@ void mail_order(struct core *c, const struct effect *e)
 }
 
 static void send_enrol(struct core *c, const uint8_t id[5], enum wire_kind kind,
-                       struct span sigs)
+                       uint32_t code, struct span sigs)
 {
-    struct line_head h = {.kind = LINE_GRANT};
+    struct line_head h = {.kind = LINE_GRANT, .number = code};
     memcpy(h.id, id, sizeof h.id);
     struct span frame[] = {span_text(wire_row(kind)->message->type),
                            buf_span(&c->frame), sigs};
@@ -342,7 +342,7 @@ void mail_enrol_refusal(struct core *c, const uint8_t id[5], uint32_t code,
 {
     struct enrol_refusal r = {.code = code, .why = why};
     if (encode(c, &enrol_refusal_message, &r))
-        send_enrol(c, id, WIRE_ENROL_REFUSAL, (struct span){0});
+        send_enrol(c, id, WIRE_ENROL_REFUSAL, code, (struct span){0});
 }
 
 static uint32_t list_endpoints(const struct core *c, char (*text)[300],
@@ -386,6 +386,6 @@ void mail_grant(struct core *c, struct shelf *s, const struct effect *e,
     buf_init(&sigs, 1024);
     if (encode(c, &enrol_grant_message, &g) &&
         sign_frame(c, WIRE_ENROL_GRANT, &sigs) == ST_OK)
-        send_enrol(c, w->id, WIRE_ENROL_GRANT, buf_span(&sigs));
+        send_enrol(c, w->id, WIRE_ENROL_GRANT, 0, buf_span(&sigs));
     buf_fini(&sigs);
 }

@@ -14,8 +14,9 @@
 #define ADDRESSES 256u // counted apart; two that share a place share their tries
 
 struct talk {
-    bool is_open;
+    bool is_open; // the nonce is still to be used
     uint8_t id[5];
+    uint32_t place; // of its address among the tries
     uint8_t nonce[32];
     uint64_t since_ns;
 };
@@ -58,24 +59,33 @@ void door_close(struct door *d)
     mem_free(d);
 }
 
-static bool count_try(struct tries *t, uint32_t most, uint64_t now_ns)
+static uint32_t place_of(const struct door *d, const char *address)
+{
+    return (uint32_t)(hash_sip(d->seed, span_text(address)) % ADDRESSES);
+}
+
+static bool is_spent(const struct tries *t, uint32_t most, uint64_t now_ns)
+{
+    return now_ns - t->since_ns < MINUTE_NS && t->n >= most;
+}
+
+static void count_try(struct tries *t, uint64_t now_ns)
 {
     if (now_ns - t->since_ns >= MINUTE_NS)
         *t = (struct tries){.since_ns = now_ns};
-    return t->n++ < most;
+    t->n++;
 }
 
-bool door_may_try(struct door *d, const char *address, uint64_t now_ns)
+bool door_may_try(const struct door *d, const char *address, uint64_t now_ns)
 {
-    uint64_t place = hash_sip(d->seed, span_text(address)) % ADDRESSES;
-    return count_try(&d->address[place], DOOR_TRIES_ADDRESS, now_ns) &&
-           count_try(&d->all, DOOR_TRIES, now_ns);
+    return !is_spent(&d->address[place_of(d, address)], DOOR_TRIES_ADDRESS, now_ns) &&
+           !is_spent(&d->all, DOOR_TRIES, now_ns);
 }
 
 static struct talk *find_talk(struct door *d, const uint8_t id[5])
 {
     for (uint32_t i = 0; i < DOOR_TALKS_MAX; i++) {
-        if (d->talk[i].is_open && memcmp(d->talk[i].id, id, 5) == 0)
+        if (memcmp(d->talk[i].id, id, 5) == 0)
             return &d->talk[i];
     }
     return NULL;
@@ -94,21 +104,30 @@ static struct talk *new_talk(struct door *d)
     return best;
 }
 
-enum status door_hello(struct door *d, const uint8_t id[5], struct span body,
-                       uint64_t now_ns, uint64_t wall_ms, struct buf *out)
+void door_failed(struct door *d, const uint8_t id[5], uint64_t now_ns)
+{
+    const struct talk *t = find_talk(d, id);
+    count_try(&d->all, now_ns);
+    if (t)
+        count_try(&d->address[t->place], now_ns);
+}
+
+enum status door_hello(struct door *d, const struct door_talk *who, struct span body,
+                       struct buf *out)
 {
     struct enrol_hello hello;
     struct pool none;
     pool_init(&none, NULL, 0);
     if (message_decode(&enrol_hello_message, body, &none, &hello) != ST_OK)
         return ST_CORRUPT;
-    struct talk *t = find_talk(d, id);
+    struct talk *t = find_talk(d, who->id);
     if (!t)
         t = new_talk(d);
-    *t = (struct talk){.is_open = true, .since_ns = now_ns};
-    memcpy(t->id, id, 5);
+    *t = (struct talk){
+        .is_open = true, .place = place_of(d, who->address), .since_ns = who->now_ns};
+    memcpy(t->id, who->id, 5);
     random_os_bytes(t->nonce, sizeof t->nonce);
-    struct enrol_challenge c = {.server_ms = wall_ms, .keyring = d->o.keyring};
+    struct enrol_challenge c = {.server_ms = who->wall_ms, .keyring = d->o.keyring};
     memcpy(c.nonce, t->nonce, sizeof c.nonce);
     return message_encode(&enrol_challenge_message, &c, out, NULL);
 }
@@ -139,7 +158,7 @@ enum status door_request(struct door *d, const uint8_t id[5], const uint8_t key[
     pool_init(&pool, memory, sizeof memory);
     ST_TRY(door_claim(body, &pool, &claim));
     struct talk *t = find_talk(d, id);
-    if (!t)
+    if (!t || !t->is_open)
         return ST_DENIED;
     bool is_good = now_ns - t->since_ns < DOOR_TALK_NS &&
                    memcmp(claim.nonce, t->nonce, sizeof t->nonce) == 0 &&

@@ -14,8 +14,8 @@
 #define DOOR_TALKS_MAX                                                                 \
     1024u // hosts enrolling at once; a new one takes the oldest place
 #define DOOR_TALK_NS UINT64_C(30000000000)
-#define DOOR_TRIES 100u        // per minute, of all hosts together
-#define DOOR_TRIES_ADDRESS 10u // per minute, of one address
+#define DOOR_TRIES 100u        // that fail in a minute, of all hosts together
+#define DOOR_TRIES_ADDRESS 10u // and of one address
 
 struct door;
 
@@ -28,13 +28,21 @@ struct door_options {
 MUST_USE enum status door_open(const struct door_options *o, struct door **out);
 void door_close(struct door *d);
 
-// Whether this address may try once more now; counts the try.
-bool door_may_try(struct door *d, const char *address, uint64_t now_ns);
+// Whether this address may try now: too many of its tries, or of all together, have
+// failed within a minute. Hosts that enrol well are not limited.
+bool door_may_try(const struct door *d, const char *address, uint64_t now_ns);
+// The try on connection `id` has failed.
+void door_failed(struct door *d, const uint8_t id[5], uint64_t now_ns);
 
-// kedge.enrol.hello.v1 on connection `id`: makes its nonce and appends the challenge's
-// body. ST_CORRUPT.
-MUST_USE enum status door_hello(struct door *d, const uint8_t id[5], struct span body,
-                                uint64_t now_ns, uint64_t wall_ms, struct buf *out);
+// kedge.enrol.hello.v1 on connection `id` from `address`: makes its nonce and appends
+// the challenge's body. ST_CORRUPT.
+struct door_talk {
+    uint8_t id[5];
+    const char *address;
+    uint64_t now_ns, wall_ms;
+};
+MUST_USE enum status door_hello(struct door *d, const struct door_talk *who,
+                                struct span body, struct buf *out);
 
 // kedge.enrol.request.v1: whether it answers the challenge of this connection. Uses the
 // nonce up. ST_CORRUPT (malformed), ST_DENIED (stale, foreign or wrong).

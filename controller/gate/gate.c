@@ -243,12 +243,16 @@ static void refuse_enrol(struct gate *g, const uint8_t id[5], uint32_t code,
     buf_fini(&b);
 }
 
-static void greet_enrol(struct gate *g, const struct port_message *m)
+static void greet_enrol(struct gate *g, const struct port_message *m,
+                        const char *address)
 {
+    struct door_talk who = {.address = address,
+                            .now_ns = clock_mono_ns(),
+                            .wall_ms = clock_wall_ns() / NS_PER_MS};
+    memcpy(who.id, m->id, sizeof who.id);
     struct buf b;
     buf_init(&b, wire_row(WIRE_ENROL_CHALLENGE)->bytes_max);
-    enum status st = door_hello(g->door, m->id, m->frame[1], clock_mono_ns(),
-                                clock_wall_ns() / NS_PER_MS, &b);
+    enum status st = door_hello(g->door, &who, m->frame[1], &b);
     if (st == ST_OK)
         send_enrol(g, m->id, WIRE_ENROL_CHALLENGE, buf_span(&b));
     else
@@ -261,6 +265,7 @@ static void request_enrol(struct gate *g, const struct port_message *m,
 {
     enum status st = door_request(g->door, m->id, m->key, m->frame[1], clock_mono_ns());
     if (st != ST_OK) {
+        door_failed(g->door, m->id, clock_mono_ns());
         refuse_enrol(g, m->id, st == ST_DENIED ? 403 : 400,
                      st == ST_DENIED ? "the challenge was not met" : "malformed");
         return;
@@ -288,7 +293,7 @@ static void take_enrol(struct gate *g, const struct port_message *m)
     if (!door_may_try(g->door, address ? address : "", clock_mono_ns()))
         refuse_enrol(g, m->id, 429, "too many tries: wait a minute");
     else if (row->kind == WIRE_ENROL_HELLO)
-        greet_enrol(g, m);
+        greet_enrol(g, m, address ? address : "");
     else
         request_enrol(g, m, address ? address : "");
 }
@@ -376,6 +381,8 @@ static void obey(struct gate *g, const struct line_message *m)
         break;
     case LINE_ANSWER:
     case LINE_GRANT:
+        if (m->head.kind == LINE_GRANT && m->head.number != 0)
+            door_failed(g->door, m->head.id, clock_mono_ns());
         if (port_send(m->head.kind == LINE_ANSWER ? g->ops : g->enrol, m->head.id,
                       m->frame, m->frames) != ST_OK)
             g->counts.unsent++;

@@ -26,7 +26,7 @@ enum line_kind {
     LINE_TELL, // agent, number = reports of it that are settled now; frames to send, or
                // none
     LINE_ANSWER, // id; frames for an operator
-    LINE_GRANT,  // id; frames for a host that enrols
+    LINE_GRANT,  // id, number = 0 or the refusal's code; frames for a host that enrols
     LINE_ALLOW,  // scope, key, agent: may connect from now on
     LINE_FORBID, // scope, key: may not, and is cut off
     LINE_STOP,

@@ -175,7 +175,8 @@ class Agent:
         door = Dealer(token["ep"][0], z85.encode(token["cpk"]), self.pair)
         facts = {"hostname": self.host}
         door.send(*pack("kedge.enrol.hello.v1", {"token_id": token["id"], "host_facts": facts}))
-        challenge = self.expect(door, "kedge.enrol.challenge.v1")
+        got = self.answer(door)
+        challenge = wire.decode(got[0], got[1])
         claim = wire.encode("kedge.enrol.v1", {
             "fid": token["fid"], "token_id": token["id"], "nonce": challenge["nonce"],
             "agent_curve": z85.decode(self.pair[0]),
@@ -186,21 +187,20 @@ class Agent:
             "body": claim,
             "sig_token": wire.sign(token["seed"], "kedge.enrol.v1", claim),
             "sig_agent": wire.sign(self.sign, "kedge.enrol.v1", claim)}))
+        got = self.answer(door)
+        self.grant = wire.decode(got[0], got[1])
+        self.id = self.grant["agent_id"]
+        door.close()
+
+    @staticmethod
+    def answer(door):
         got = door.take()
         assert got, "no answer to the enrolment"
         if got[0] == "kedge.enrol.refusal.v1":
             refusal = wire.decode(got[0], got[1])
             door.close()
             raise PermissionError(refusal["code"], refusal.get("why", ""))
-        self.grant = wire.decode(got[0], got[1])
-        self.id = self.grant["agent_id"]
-        door.close()
-
-    @staticmethod
-    def expect(door, kind):
-        got = door.take()
-        assert got and got[0] == kind, got
-        return wire.decode(got[0], got[1])
+        return got
 
     def connect(self):
         self.dealer = Dealer(self.controller.endpoint("agent"),
