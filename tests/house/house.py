@@ -56,7 +56,7 @@ SYSTEM = re.compile(
     r"iconv|libgen|limits|locale|math|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|"
     r"signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|"
     r"stdnoreturn|string|strings|syslog|termios|threads|time|tgmath|ucontext|unistd|utime|"
-    r"wchar|wctype|immintrin)\.h$")
+    r"wchar|wctype|emmintrin|immintrin)\.h$")
 
 # Rooms whose results are recomputed later to the same bits.
 PURE = ("common/sketch", "common/drift", "proto", "proto/messages", "controller/fold",
