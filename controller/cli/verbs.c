@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/file.h"
+#include "controller/cli/audit.h"
 #include "controller/cli/baseline.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/model.h"
@@ -147,8 +148,7 @@ static const struct question questions[] = {
      "audit.verify",
      {NULL},
      false,
-     {"result leaves root trouble", NULL, 0}},
-    {"audit export", "audit.log", {NULL}, false, {"leaves root", NULL, 0}},
+     {"result leaves root first_bad trouble", NULL, 0}},
     {"audit counts",
      "audit.counts",
      {NULL},
@@ -250,6 +250,16 @@ static int ask(void *program, const struct command_line *line)
     return code;
 }
 
+static int verify_log(void *program, const struct command_line *line)
+{
+    if (command_has(line, "file"))
+        return cli_audit_verify_file(line);
+    if (!command_has(line, "root"))
+        return ask(program, line);
+    talk_complain("--root goes with --file FILE");
+    return CLI_USAGE;
+}
+
 static const struct option_row model_options[] = {
     {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL}};
 static const struct option_row alert_options[] = {
@@ -269,6 +279,11 @@ static const struct option_row revoke_options[] = {
     {"why", 0, VALUE_TEXT, NULL, "the reason, for the audit log", NULL, NULL}};
 static const struct option_row log_options[] = {
     {"limit", 0, VALUE_NUMBER, "200", "rows, the newest ones", "1..1000000", NULL}};
+static const struct option_row verify_options[] = {
+    {"file", 0, VALUE_TEXT, NULL, "check this exported log, and ask no controller",
+     NULL, "FILE"},
+    {"root", 0, VALUE_TEXT, NULL, "the file's root must be this one, noted elsewhere",
+     NULL, "HEX"}};
 static const struct option_row token_options[] = {
     {"expires", 0, VALUE_DURATION, "1h", "life of the token", "1s..7d", NULL},
     {"models", 0, VALUE_LIST, NULL, "globs of models that the host may report", NULL,
@@ -329,10 +344,12 @@ static const struct verb_row verbs[] = {
      NULL},
     {"audit log", "", "who changed what, when, on whose word", ask,
      OPTIONS(log_options), NULL},
-    {"audit verify", "", "recompute the whole log and its tree", ask, NULL, 0, NULL},
+    {"audit verify", "", "recompute the whole log and its tree", verify_log,
+     OPTIONS(verify_options), NULL},
     {"audit counts", "", "observed = merged + late + dropped, per host", ask, NULL, 0,
      NULL},
-    {"audit export", "", "the log as JSON", ask, OPTIONS(log_options), NULL},
+    {"audit export", "", "the whole log as lines of JSON, for audit verify --file",
+     cli_audit_export, NULL, 0, NULL},
     {"policy check", "FILE", "does this policy say what it should?", ask, NULL, 0,
      NULL},
     {"policy set", "FILE", "put a policy in force", ask, OPTIONS(yes_options), NULL},

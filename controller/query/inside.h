@@ -64,6 +64,7 @@ enum status answer_why(struct call *c);
 enum status answer_rollback_status(struct call *c);
 // audits.c
 enum status answer_audit_log(struct call *c);
+enum status answer_audit_export(struct call *c);
 enum status answer_audit_verify(struct call *c);
 enum status answer_audit_counts(struct call *c);
 enum status answer_event_list(struct call *c);

@@ -36,6 +36,7 @@ static const struct verb {
     {"why", answer_why},
     {"rollback.status", answer_rollback_status},
     {"audit.log", answer_audit_log},
+    {"audit.export", answer_audit_export},
     {"audit.verify", answer_audit_verify},
     {"audit.counts", answer_audit_counts},
     {"event.list", answer_event_list},
