@@ -139,6 +139,38 @@ static const struct question questions[] = {
       LISTS({"suspects", "suspects",
              "rank version tier state onset headline cause=diagnosis.cause"},
             {"suspects.0.changes", "changes", "at what"})}},
+    {"why incident", // what "why" becomes when a KPI, an endpoint or a time is named
+     "why",
+     {NULL},
+     false,
+     {"verdict confidence incident=kpi.name onset=kpi.onset looked_at reaching next",
+      LISTS({"suspects", "suspects",
+             "rank model score onset path signal before now explained_by"},
+            {"suspects.0.changes", "changes of the first", "at kind fits"},
+            {"exonerated", "exonerated", "count reason"})}},
+    {"lineage show",
+     "lineage.show",
+     {NULL},
+     false,
+     {"from nodes edges", LISTS({"lineage", NULL, "upstream downstream from until"})}},
+    {"lineage import", "lineage.import", {"*"}, false, {"from nodes edges", NULL, 0}},
+    {"lineage check",
+     "lineage.check",
+     {NULL},
+     false,
+     {"verdict nodes edges", LISTS({"findings", NULL, "what name"})}},
+    {"lineage diff",
+     "lineage.diff",
+     {NULL},
+     false,
+     {"before after", LISTS({"added", "added", "upstream downstream"},
+                            {"removed", "removed", "upstream downstream"})}},
+    {"signal push", "signal.push", {"name", "value"}, false, {"pushed", NULL, 0}},
+    {"signal list",
+     "signal.list",
+     {NULL},
+     false,
+     {"", LISTS({"signals", NULL, "signal points last value"})}},
     {"audit log",
      "audit.log",
      {NULL},
@@ -225,10 +257,9 @@ static int add_operands(struct talk *t, const struct question *q, struct buf *bl
     return CLI_FINE;
 }
 
-static int ask(void *program, const struct command_line *line)
+static int ask_as(const struct command_line *line, const char *path)
 {
-    (void)program;
-    const struct question *q = find_question(line->verb->path);
+    const struct question *q = find_question(path);
     if (q->is_destructive && !command_flag(line, "yes")) {
         talk_complain("%s changes the fleet: say --yes to mean it", q->path);
         return CLI_USAGE;
@@ -250,6 +281,20 @@ static int ask(void *program, const struct command_line *line)
     return code;
 }
 
+static int ask(void *program, const struct command_line *line)
+{
+    (void)program;
+    return ask_as(line, line->verb->path);
+}
+
+static int ask_why(void *program, const struct command_line *line)
+{
+    (void)program;
+    bool is_wide = command_has(line, "kpi") || command_has(line, "endpoint") ||
+                   command_has(line, "at");
+    return ask_as(line, is_wide ? "why incident" : "why");
+}
+
 static int verify_log(void *program, const struct command_line *line)
 {
     if (command_has(line, "file"))
@@ -266,7 +311,17 @@ static const struct option_row alert_options[] = {
     {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL},
     {"state", 0, VALUE_TEXT, NULL, "only open ones", "open", NULL}};
 static const struct option_row why_options[] = {
-    {"model", 0, VALUE_NAME, NULL, "the model that went wrong", NULL, NULL}};
+    {"model", 0, VALUE_NAME, NULL, "the model that went wrong", NULL, NULL},
+    {"kpi", 0, VALUE_NAME, NULL, "the business signal that fell", NULL, NULL},
+    {"endpoint", 0, VALUE_NAME, NULL, "where it was noticed", NULL, NULL},
+    {"at", 0, VALUE_TEXT, NULL, "when it was noticed; now if absent", NULL, "TIME"}};
+static const struct option_row lineage_options[] = {
+    {"from", 0, VALUE_TEXT, NULL, "since when it holds; now if absent", NULL, "TIME"},
+    {"force", 0, VALUE_FLAG, NULL, "import it with a circle in it", NULL, NULL}};
+static const struct option_row moment_options[] = {
+    {"at", 0, VALUE_TEXT, NULL, "as it was then; now if absent", NULL, "TIME"}};
+static const struct option_row push_options[] = {
+    {"at", 0, VALUE_TEXT, NULL, "when; now if absent", NULL, "TIME"}};
 static const struct option_row at_options[] = {
     {"at", 0, VALUE_TEXT, NULL, "only what served at this time", NULL, "TIME"}};
 static const struct option_row to_options[] = {
@@ -340,8 +395,18 @@ static const struct verb_row verbs[] = {
     {"rollback resume", "", "automatic plans may start again", ask, NULL, 0, NULL},
     {"rollback status", "", "plans, what they did and what they proved", ask,
      OPTIONS(model_options), NULL},
-    {"why", "", "what caused it, and would a rollback help?", ask, OPTIONS(why_options),
-     NULL},
+    {"why", "", "what caused it, and would a rollback help?", ask_why,
+     OPTIONS(why_options), NULL},
+    {"lineage show", "", "what feeds what", ask, OPTIONS(moment_options), NULL},
+    {"lineage import", "FILE", "declare what feeds what from a time on", ask,
+     OPTIONS(lineage_options), NULL},
+    {"lineage check", "", "circles, models nobody knows, models without an edge", ask,
+     OPTIONS(moment_options), NULL},
+    {"lineage diff", "", "what changed between a time and now", ask,
+     OPTIONS(moment_options), NULL},
+    {"signal push", "NAME VALUE", "a value of a business signal", ask,
+     OPTIONS(push_options), NULL},
+    {"signal list", "", "business signals and their last values", ask, NULL, 0, NULL},
     {"audit log", "", "who changed what, when, on whose word", ask,
      OPTIONS(log_options), NULL},
     {"audit verify", "", "recompute the whole log and its tree", verify_log,

@@ -41,6 +41,10 @@ static const struct verb {
     {"audit.counts", answer_audit_counts},
     {"event.list", answer_event_list},
     {"policy.show", answer_policy_show},
+    {"lineage.show", answer_lineage_show},
+    {"lineage.check", answer_lineage_check},
+    {"lineage.diff", answer_lineage_diff},
+    {"signal.list", answer_signal_list},
 };
 
 enum status query_open(struct query_room **out)
