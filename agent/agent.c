@@ -10,6 +10,7 @@
 
 #include "agent/act/job.h"
 #include "agent/enroll.h"
+#include "agent/intake/parse.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -211,5 +212,8 @@ int main(int argc, char **argv)
     // What a running agent starts to carry out an order; see agent/act/job.h.
     if (argc == 2 && strcmp(argv[1], "execute") == 0)
         return job_serve(0, 3);
+    // `kedge ingest parse`; it has a command line of its own.
+    if (argc > 1 && strcmp(argv[1], "parse") == 0)
+        return intake_parse_main(argc - 1, argv + 1);
     return command_main(&command, NULL, argc, argv);
 }

@@ -79,11 +79,10 @@ static enum status take_columns(const struct value_list *list, struct door *d,
 static enum status open_tail(struct door *d, const struct door_section *s,
                              const struct observation_sink *sink)
 {
-    static const enum tail_format formats[] = {TAIL_ROWS, TAIL_JSONL, TAIL_CSV};
     struct tail_settings t = {
         .name = s->name,
         .path = d->path,
-        .format = formats[s->format],
+        .format = (enum tail_format)s->format, // in the order of its words
         .from_end = s->from_end,
         .mapping = {.model = s->model,
                     .version = text_or_null(s->version),

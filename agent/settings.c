@@ -51,7 +51,7 @@ static const struct conf_row door_rows[] = {
      "0..777", NULL, false},
     {"model", VALUE_NAME, DOOR(model), "", "of rows that name none", NULL, NULL, false},
     {"format", VALUE_WORD, DOOR(format), "rows", "tail: how its lines are written",
-     "rows|jsonl|csv", NULL, false},
+     "rows|jsonl|csv|sagemaker|azureml|vertex|nginx|envoy|torchserve", NULL, false},
     {"from_end", VALUE_FLAG, DOOR(from_end), "no",
      "tail: the first time, skip what is there", NULL, NULL, false},
     {"time", VALUE_TEXT, DOOR(time), "", "tail: column or JSON pointer of the time",

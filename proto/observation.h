@@ -77,6 +77,7 @@ struct observation {
     struct span segment; // empty: none
     uint64_t t;          // ns since 1970; the arrival when has_time is false
     bool has_time;
+    struct span written; // t as its source wrote it; empty when it was of another form
     double weight;    // how many rows it stands for: 1, or 1/rate of a sampled signal
     uint32_t row;     // its place in a request of several rows, from 0
     uint32_t unknown; // members that the door did not know and skipped

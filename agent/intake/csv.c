@@ -7,6 +7,7 @@
 #include "agent/intake/field.h"
 #include "agent/intake/flat.h"
 #include "agent/intake/stamp.h"
+#include "agent/intake/word.h"
 #include "common/base/mem.h"
 
 #define COLUMNS_MAX 1024
@@ -131,16 +132,15 @@ static bool read_header(void *self, struct span line)
 
 struct row {
     struct observation o;
-    char id[OBSERVATION_NAME_MAX];
-    char version[OBSERVATION_NAME_MAX];
+    struct word id;
+    struct word version;
+    struct word written;
 };
 
-static enum status take_word(struct span field, char *to, struct span *out)
+static enum status take_word(struct span field, struct word *word, struct span *out)
 {
-    if (field.size > OBSERVATION_NAME_MAX)
-        return ST_CORRUPT;
-    memcpy(to, field.data, field.size);
-    *out = span_of(to, field.size);
+    ST_TRY(word_set(word, field));
+    *out = word_span(word);
     return ST_OK;
 }
 
@@ -152,11 +152,12 @@ static enum status take_field(struct csv *c, const struct column *column,
         if (field.size == 0)
             return ST_OK;
         row->o.has_time = true;
-        return stamp_text(field, &row->o.t);
+        ST_TRY(stamp_text(field, &row->o.t));
+        return take_word(field, &row->written, &row->o.written);
     case USE_ID:
-        return take_word(field, row->id, &row->o.id);
+        return take_word(field, &row->id, &row->o.id);
     case USE_VERSION:
-        return field.size ? take_word(field, row->version, &row->o.version) : ST_OK;
+        return field.size ? take_word(field, &row->version, &row->o.version) : ST_OK;
     case USE_VALUE:
         return field_put(&c->flat, span_of(column->name, column->name_size),
                          column->side, field);

@@ -37,4 +37,19 @@ MUST_USE enum status decoder_jsonl(const struct mapping *m, struct decoder *out)
 // Comma-separated values (RFC 4180, but a record is one line) with a header.
 MUST_USE enum status decoder_csv(const struct mapping *m, struct decoder *out);
 
+// Data capture of SageMaker, the data collector of Azure ML, request-response logging
+// of Vertex: JSON lines. A model that the mapping names goes before what a line says.
+MUST_USE enum status decoder_sagemaker(const struct mapping *m, struct decoder *out);
+MUST_USE enum status decoder_azureml(const struct mapping *m, struct decoder *out);
+MUST_USE enum status decoder_vertex(const struct mapping *m, struct decoder *out);
+
+// Access logs: nginx "combined", Envoy's own format, TorchServe. The address of the
+// client is not read.
+MUST_USE enum status decoder_nginx(const struct mapping *m, struct decoder *out);
+MUST_USE enum status decoder_envoy(const struct mapping *m, struct decoder *out);
+MUST_USE enum status decoder_torchserve(const struct mapping *m, struct decoder *out);
+
+// StatsD with DogStatsD's tags: each line of a datagram.
+MUST_USE enum status decoder_statsd(const struct mapping *m, struct decoder *out);
+
 #endif

@@ -153,11 +153,13 @@ static struct span path_of(const struct flat *f)
 static void path_put(struct flat *f, uint32_t from, const void *part, size_t size)
 {
     uint32_t at = from;
-    if (at > 0 && at < sizeof f->path)
+    bool is_joined = f->is_stem && f->depth == 1;
+    if (at > 0 && at < sizeof f->path && !is_joined)
         f->path[at++] = '.';
     if (size > sizeof f->path - at)
         size = sizeof f->path - at;
-    memcpy(f->path + at, part, size);
+    if (size > 0)
+        memcpy(f->path + at, part, size);
     f->path_size = at + (uint32_t)size;
 }
 
@@ -171,8 +173,15 @@ static void path_put_index(struct flat *f, uint32_t from, uint32_t index)
     path_put(f, from, text + sizeof text - n, (size_t)n);
 }
 
+void flat_begin_items(struct flat *f, struct span stem, enum observation_side side)
+{
+    flat_begin(f, stem, side);
+    f->is_stem = true;
+}
+
 void flat_begin(struct flat *f, struct span name, enum observation_side side)
 {
+    f->is_stem = false;
     f->side = side;
     f->depth = 0;
     f->is_open = true;

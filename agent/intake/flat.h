@@ -46,7 +46,8 @@ struct flat {
     uint32_t depth;
     bool is_open;
     bool in_vector;
-    bool is_b64; // the last key was "b64"
+    bool is_stem; // the path's first part takes a number without a dot
+    bool is_b64;  // the last key was "b64"
     double vector_sum;
     double vector_squares;
     uint64_t vector_finite;
@@ -65,6 +66,9 @@ void flat_clear(struct flat *f);
 // Begins a value of this name: the tokens that follow are its own, until flat_token
 // sets *done. A name longer than OBSERVATION_NAME_MAX is cut.
 void flat_begin(struct flat *f, struct span name, enum observation_side side);
+
+// The same for an array without a name: its items are called `stem`0, `stem`1 ...
+void flat_begin_items(struct flat *f, struct span stem, enum observation_side side);
 
 // Takes the value's next token. ST_FULL over a limit, ST_NOMEM.
 MUST_USE enum status flat_token(struct flat *f, enum token token, struct span text,

@@ -8,6 +8,7 @@
 #include "agent/intake/flat.h"
 #include "agent/intake/lexer.h"
 #include "agent/intake/stamp.h"
+#include "agent/intake/word.h"
 #include "common/base/mem.h"
 #include "common/base/table.h"
 
@@ -47,10 +48,9 @@ struct jsonl {
     uint32_t depth;
     uint32_t skipping; // containers to be left
     bool in_flat;
-    char id[OBSERVATION_NAME_MAX];
-    size_t id_size;
-    char version[OBSERVATION_NAME_MAX];
-    size_t version_size;
+    struct word id;
+    struct word version;
+    struct word written; // the time, as it stands there
     uint64_t t;
     bool has_time;
 };
@@ -183,31 +183,26 @@ static enum status begin_flat(struct jsonl *j, const struct target *t, enum toke
     return take_flat(j, token, text, number);
 }
 
-static enum status take_short(enum token token, struct span text, char *out,
-                              size_t *out_size)
+static enum status take_short(enum token token, struct span text, struct word *out)
 {
     if (token == TOKEN_NULL)
         return ST_OK;
-    if ((token != TOKEN_STRING && token != TOKEN_NUMBER) ||
-        text.size > OBSERVATION_NAME_MAX)
-        return ST_CORRUPT;
-    memcpy(out, text.data, text.size);
-    *out_size = text.size;
-    return ST_OK;
+    return token == TOKEN_STRING || token == TOKEN_NUMBER ? word_set(out, text)
+                                                          : ST_CORRUPT;
 }
 
 static enum status take_scalar(struct jsonl *j, enum target_kind kind, enum token token,
                                struct span text, double number)
 {
     if (kind == TARGET_ID)
-        return take_short(token, text, j->id, &j->id_size);
+        return take_short(token, text, &j->id);
     if (kind == TARGET_VERSION)
-        return take_short(token, text, j->version, &j->version_size);
+        return take_short(token, text, &j->version);
     if (token == TOKEN_NULL)
         return ST_OK;
     ST_TRY(stamp_of(token, text, number, &j->t));
     j->has_time = true;
-    return ST_OK;
+    return word_set(&j->written, text);
 }
 
 static enum status take_value(struct jsonl *j, enum token token, struct span text,
@@ -274,12 +269,13 @@ static enum status read_line(void *self, struct span line, uint64_t now_ns,
     flat_clear(&j->flat);
     j->depth = j->skipping = 0;
     j->in_flat = j->has_time = false;
-    j->id_size = j->version_size = 0;
+    j->id.size = j->version.size = j->written.size = 0;
     ST_TRY(lexer_whole(&j->lexer, line));
     struct observation o = {
         .model = span_text(j->mapping->model),
-        .version = span_of(j->version, j->version_size),
-        .id = span_of(j->id, j->id_size),
+        .version = word_span(&j->version),
+        .id = word_span(&j->id),
+        .written = word_span(&j->written),
         .t = j->has_time ? j->t : now_ns,
         .has_time = j->has_time,
         .weight = 1,

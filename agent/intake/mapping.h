@@ -29,6 +29,7 @@ struct mapping {
     uint32_t n_outputs;
     const struct mapping_column *labels;
     uint32_t n_labels;
+    const char *prefix; // StatsD: how a name is made up, "model.<model>.<signal>"
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "agent/intake/flat.h"
 #include "agent/intake/lexer.h"
 #include "agent/intake/stamp.h"
+#include "agent/intake/word.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 
@@ -24,12 +25,6 @@ static const char *const member_names[MEMBER_UNKNOWN] = {
     "model", "version", "id", "ts", "features", "prediction", "label",
 };
 
-// A short text of the line: model, version, id.
-struct word {
-    char data[OBSERVATION_NAME_MAX];
-    uint32_t size;
-};
-
 struct rows {
     struct lexer lexer;
     struct flat flat;
@@ -37,6 +32,7 @@ struct rows {
     struct word model;
     struct word version;
     struct word id;
+    struct word written; // the time, as it stands there
     uint64_t t;
     bool has_time;
     bool has_content; // features, a prediction or a label was there
@@ -45,18 +41,6 @@ struct rows {
     uint32_t depth; // inside an unknown member, or of "features"
     bool in_value;  // of a feature, the prediction or the label
 };
-
-static void word_set(struct word *w, struct span s)
-{
-    w->size = s.size < sizeof w->data ? (uint32_t)s.size : (uint32_t)sizeof w->data;
-    if (w->size > 0)
-        memcpy(w->data, s.data, w->size);
-}
-
-static struct span word_span(const struct word *w)
-{
-    return span_of(w->data, w->size);
-}
 
 static enum member member_of(struct span key)
 {
@@ -72,13 +56,10 @@ static enum status take_word(struct rows *r, enum token token, struct span text)
         return ST_OK;
     if (token != TOKEN_STRING && !(token == TOKEN_NUMBER && r->member == MEMBER_ID))
         return ST_CORRUPT;
-    if (text.size > OBSERVATION_NAME_MAX)
-        return ST_CORRUPT;
     struct word *to = r->member == MEMBER_MODEL     ? &r->model
                       : r->member == MEMBER_VERSION ? &r->version
                                                     : &r->id;
-    word_set(to, text);
-    return ST_OK;
+    return word_set(to, text);
 }
 
 static enum status take_time(struct rows *r, enum token token, struct span text,
@@ -90,7 +71,7 @@ static enum status take_time(struct rows *r, enum token token, struct span text,
         return ST_CORRUPT;
     ST_TRY(stamp_of(token, text, number, &r->t));
     r->has_time = true;
-    return ST_OK;
+    return word_set(&r->written, text);
 }
 
 // A member at the top of "features", or the whole of "prediction" or "label".
@@ -187,8 +168,9 @@ enum status rows_open(const char *model, struct rows **out)
     if (!r)
         return ST_NOMEM;
     lexer_init(&r->lexer, take, r);
-    word_set(&r->given, span_text(model));
     enum status st = flat_init(&r->flat, OBSERVATION_VALUES_MAX);
+    if (st == ST_OK)
+        st = word_set(&r->given, span_text(model));
     if (st != ST_OK) {
         rows_close(r);
         return st;
@@ -233,6 +215,7 @@ enum status rows_read(struct rows *r, struct span line, uint64_t now_ns,
         .id = word_span(&r->id),
         .t = r->has_time ? r->t : now_ns,
         .has_time = r->has_time,
+        .written = r->has_time ? word_span(&r->written) : (struct span){0},
         .weight = 1,
         .unknown = r->unknown,
     };

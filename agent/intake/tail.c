@@ -46,15 +46,20 @@ struct tail {
 
 static enum status open_decoder(struct tail *t)
 {
-    switch (t->settings.format) {
-    case TAIL_ROWS:
-        return decoder_rows(&t->settings.mapping, &t->decoder);
-    case TAIL_JSONL:
-        return decoder_jsonl(&t->settings.mapping, &t->decoder);
-    case TAIL_CSV:
-        return decoder_csv(&t->settings.mapping, &t->decoder);
-    }
-    return ST_RANGE;
+    static enum status (*const open[])(const struct mapping *m, struct decoder *out) = {
+        [TAIL_ROWS] = decoder_rows,
+        [TAIL_JSONL] = decoder_jsonl,
+        [TAIL_CSV] = decoder_csv,
+        [TAIL_SAGEMAKER] = decoder_sagemaker,
+        [TAIL_AZUREML] = decoder_azureml,
+        [TAIL_VERTEX] = decoder_vertex,
+        [TAIL_NGINX] = decoder_nginx,
+        [TAIL_ENVOY] = decoder_envoy,
+        [TAIL_TORCHSERVE] = decoder_torchserve,
+    };
+    if ((size_t)t->settings.format >= sizeof open / sizeof *open)
+        return ST_RANGE;
+    return open[t->settings.format](&t->settings.mapping, &t->decoder);
 }
 
 enum status tail_open(const struct tail_settings *settings,

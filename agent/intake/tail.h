@@ -17,9 +17,15 @@
 #define TAIL_MARK_MAX 128
 
 enum tail_format {
-    TAIL_ROWS,  // the agent's own JSON lines (rows.h)
-    TAIL_JSONL, // any JSON objects, by the mapping
-    TAIL_CSV,   // with a header line, by the mapping
+    TAIL_ROWS,      // the agent's own JSON lines (rows.h)
+    TAIL_JSONL,     // any JSON objects, by the mapping
+    TAIL_CSV,       // with a header line, by the mapping
+    TAIL_SAGEMAKER, // what clouds log of their endpoints
+    TAIL_AZUREML,
+    TAIL_VERTEX,
+    TAIL_NGINX, // access logs
+    TAIL_ENVOY,
+    TAIL_TORCHSERVE,
 };
 
 struct tail_settings {

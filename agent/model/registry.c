@@ -63,8 +63,9 @@ enum status registry_open(const char *folder, const struct registry_hooks *hooks
     enum status st = r->folder ? ST_OK : ST_NOMEM;
     if (st == ST_OK)
         st = table_open(REGISTRY_MODELS_MAX, &r->models);
-    if (st == ST_OK)
-        st = account_page_open(path, &r->page);
+    // Without the page rows are counted all the same; what a kill takes is not.
+    if (st == ST_OK && account_page_open(path, &r->page) != ST_OK)
+        log_line(LOG_WARN, "no place for the page of rows", "path=%s", path);
     if (st != ST_OK) {
         registry_close(r);
         return st;
@@ -161,16 +162,18 @@ enum status registry_add(struct registry *r, const struct model_settings *s,
     struct model *m;
     struct span kept = {0};
     ST_TRY(model_open(s, &m));
-    enum status st = open_labels(r, m);
-    if (st == ST_OK)
-        st = table_put(r->models, m->name, m);
+    if (open_labels(r, m) != ST_OK)
+        log_line(LOG_WARN, "no place for the ids that wait for labels", "model=%s",
+                 s->name);
+    enum status st = table_put(r->models, m->name, m);
     if (st != ST_OK) {
         model_close(m);
         return st;
     }
     if (load_references(r, m) != ST_OK)
         log_line(LOG_WARN, "the kept references cannot be read", "model=%s", s->name);
-    m->streamed_page = account_page_slot(r->page, m->name);
+    if (r->page)
+        m->streamed_page = account_page_slot(r->page, m->name);
     st = model_restore(m, state, &kept);
     m->saved_ns = now_ns;
     m->is_dirty = true;
