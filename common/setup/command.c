@@ -217,8 +217,17 @@ static bool list_second_words(const struct parsing *p, const char *word)
     return is_any;
 }
 
+// "audit --help" asks for the verbs that begin with "audit".
+static bool asks_for_group(const struct parsing *p, int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) &&
+           command_help_group(p->command, argv[0], p->message);
+}
+
 static enum command_next refuse_verb(const struct parsing *p, int argc, char **argv)
 {
+    if (asks_for_group(p, argc, argv))
+        return COMMAND_SAY;
     begin_message(p);
     if (argc == 0) {
         buf_put_text(p->message, "what shall it do?");

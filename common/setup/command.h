@@ -103,4 +103,9 @@ const char *command_operand(const struct command_line *line, size_t i);
 void command_help(const struct command *command, const struct verb_row *verb,
                   struct buf *out);
 
+// The page of the verbs whose first word this is: "audit" -> "audit log", "audit
+// verify". False, and nothing is written: there is none.
+bool command_help_group(const struct command *command, const char *word,
+                        struct buf *out);
+
 #endif

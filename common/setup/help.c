@@ -137,3 +137,34 @@ void command_help(const struct command *command, const struct verb_row *verb,
     else
         help_verb(command, &command->verb[0], out);
 }
+
+static bool is_of_group(const struct verb_row *verb, const char *word)
+{
+    size_t size = strlen(word);
+    return strncmp(verb->path, word, size) == 0 && verb->path[size] == ' ';
+}
+
+bool command_help_group(const struct command *command, const char *word,
+                        struct buf *out)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < command->verbs; i++) {
+        const struct verb_row *verb = &command->verb[i];
+        size_t size = strlen(verb->path) + 1 + strlen(verb->operands);
+        if (is_of_group(verb, word) && size > width)
+            width = size;
+    }
+    if (width == 0)
+        return false;
+    buf_printf(out, "Usage: %s %s VERB ...\n\nVerbs:\n", command->program, word);
+    for (size_t i = 0; i < command->verbs; i++) {
+        const struct verb_row *verb = &command->verb[i];
+        if (!is_of_group(verb, word))
+            continue;
+        int blanks = (int)(width - strlen(verb->path) - 1 - strlen(verb->operands));
+        buf_printf(out, "  %s %s%*s  ", verb->path, verb->operands, blanks, "");
+        put_filled(verb->help, width + 4, width + 4, out);
+    }
+    buf_printf(out, "\n'%s %s VERB --help' tells more.\n", command->program, word);
+    return true;
+}

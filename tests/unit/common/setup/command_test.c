@@ -257,6 +257,11 @@ static void help_tells_every_row(void **state)
         "      --config FILE     the client's file\n");
     assert_int_equal(parse("kedge sketch rank --help"), COMMAND_SAY);
     assert_non_null(strstr(buf_cstr(&message), "\nMore words.\n"));
+    // The first word of some verbs: theirs, and no others.
+    assert_int_equal(parse("kedge sketch --help"), COMMAND_SAY);
+    assert_non_null(strstr(buf_cstr(&message), "sketch rank"));
+    assert_null(strstr(buf_cstr(&message), "model add"));
+    assert_int_equal(parse("kedge nothing --help"), COMMAND_REFUSED);
 }
 
 static void a_program_may_have_no_verbs(void **state)
