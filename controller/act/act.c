@@ -229,8 +229,9 @@ static enum status note_receipt(struct act *a, struct shelf *s,
                                 const struct fold_moment *now)
 {
     buf_clear(&a->scratch);
-    buf_printf(&a->scratch, "%.*s %.*s", (int)receipt->state.size,
-               (const char *)receipt->state.data, (int)receipt->code.size,
+    buf_printf(&a->scratch, "%.*s%s%.*s", (int)receipt->state.size,
+               (const char *)receipt->state.data, receipt->code.size ? " " : "",
+               (int)receipt->code.size,
                receipt->code.size ? (const char *)receipt->code.data : "");
     char actor[33];
     for (int i = 0; i < 16; i++)

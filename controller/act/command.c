@@ -63,6 +63,21 @@ static enum status answer_plan(const struct call *k)
     return st;
 }
 
+// A plan that came to nothing is kept for `rollback status`; the asker is told why.
+static enum status answer_refused(const struct call *k)
+{
+    const struct record_plan *r = &k->a->plan->record;
+    struct buf b;
+    buf_init(&b, 4096);
+    buf_printf(&b, "plan %llu is refused, %.*s: %.*s",
+               (unsigned long long)case_number(r->plan), (int)r->code.size,
+               r->code.size ? (const char *)r->code.data : "", (int)r->why.size,
+               r->why.size ? (const char *)r->why.data : "");
+    enum status st = b.failed ? b.failed : answer(k, CODE_CONFLICT, buf_cstr(&b));
+    buf_fini(&b);
+    return st;
+}
+
 static bool may(const struct call *k, const char *least)
 {
     static const char *const ranks[] = {"operator", "approver", "admin"};
@@ -250,6 +265,8 @@ static enum status plan_it(const struct call *k)
         ST_TRY(cases_write(&k->a->paper, k->s, &alert, NULL, NULL, k->now, k->out));
         ST_TRY(plan_set_of_model(k->s, model, alert.plan));
     }
+    if (k->a->plan->record.state == PLAN_REFUSED)
+        return answer_refused(k);
     return answer_plan(k);
 }
 

@@ -59,6 +59,31 @@ enum status plan_load(struct plan *p, struct shelf *s, const uint8_t id[CASE_ID_
     return unfold(p);
 }
 
+#define DETAIL_HOSTS_MAX 8u // named in one leaf
+
+// "plan 1, v2 -> v1, host-1 host-2: loss is 50.9, was 241": which plan, what of it
+// moved, and why.
+static void put_detail(const struct plan *p, const char *event, struct buf *out)
+{
+    const struct record_plan *r = &p->record;
+    const struct plan_step *step =
+        r->step < r->step_count && r->steps ? &r->steps[r->step] : NULL;
+    bool is_of_wave = step && step->started;
+    bool is_proof = is_of_wave && strcmp(event, "plan.verified") == 0;
+    buf_printf(out, "plan %llu, ", (unsigned long long)case_number(r->plan));
+    buf_put_span(out, r->from_version);
+    buf_put_text(out, " -> ");
+    buf_put_span(out, r->to_version);
+    for (uint32_t i = 0; is_of_wave && i < step->hosts && i < DETAIL_HOSTS_MAX; i++) {
+        buf_put_text(out, i ? " " : ", ");
+        buf_put_span(out, step->host[i].host);
+    }
+    if (is_of_wave && step->hosts > DETAIL_HOSTS_MAX)
+        buf_printf(out, " and %u more", step->hosts - DETAIL_HOSTS_MAX);
+    buf_put_text(out, ": ");
+    buf_put_span(out, is_proof ? step->why : r->why);
+}
+
 enum status plan_save(struct plan *p, struct shelf *s, const char *event,
                       const struct span *actor, const struct fold_moment *now)
 {
@@ -69,6 +94,9 @@ enum status plan_save(struct plan *p, struct shelf *s, const char *event,
     ST_TRY(shelf_put(s, SHELF_PLAN, &key, buf_span(&p->paper.fresh)));
     if (!event)
         return ST_OK;
+    struct buf detail;
+    buf_init(&detail, 16 * AUDIT_DETAIL_MAX);
+    put_detail(p, event, &detail);
     const struct audit_change change = {
         .actor_kind = actor ? ACTOR_USER : ACTOR_SYSTEM,
         .actor = actor ? *actor : span_text(""),
@@ -76,9 +104,11 @@ enum status plan_save(struct plan *p, struct shelf *s, const char *event,
         .object = p->record.model,
         .before = buf_span(&p->paper.old),
         .after = buf_span(&p->paper.fresh),
-        .detail = p->record.why,
+        .detail = buf_span(&detail),
     };
-    return audit_append(s, now, &change);
+    enum status st = detail.failed ? detail.failed : audit_append(s, now, &change);
+    buf_fini(&detail);
+    return st;
 }
 
 void plan_begin(struct plan *p, uint64_t number)

@@ -157,8 +157,8 @@ static const struct rule {
     {harmless, CAUSE_HARMLESS, REMEDY_NONE, false, "E_HARMLESS",
      "inputs moved, outputs and performance did not: nothing to act on"},
     {no_counterfactual, CAUSE_NO_COUNTERFACTUAL, REMEDY_INVESTIGATE, false, "E_WORLD",
-     "no version changed before it began, so the version did not cause it: the world "
-     "or the labels moved; run the previous version in shadow to compare"},
+     "no version changed before it began, so it is the world or the labels, not the "
+     "version: no rollback is considered; to compare, run another version in shadow"},
     {always, CAUSE_INCONCLUSIVE, REMEDY_INVESTIGATE, false, "E_EVIDENCE",
      "the evidence does not decide yet: more rows are needed, or a person"},
 };
