@@ -360,7 +360,8 @@ void ask_enrol(struct core *c, const struct line_message *m)
         return;
     if (door_verify(m->frame[0], pub, &c->pool, &claim) != ST_OK) {
         log_line(LOG_WARN, "an enrolment was refused", "address=%s", m->head.address);
-        mail_enrol_refusal(c, m->head.id, 403, span_text("no such token"));
+        mail_enrol_refusal(c, m->head.id, 403,
+                           span_text("no such token, or its time is over"));
         return;
     }
     gather_enrol(c, m, &claim);

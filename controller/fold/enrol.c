@@ -44,7 +44,7 @@ static bool find_use(const struct joining *j)
 static uint32_t judge_token(const struct fold *f, struct joining *j, const char **why)
 {
     const struct record_token *t = &j->token;
-    *why = "no such token";
+    *why = "no such token, or its time is over";
     if (t->expires <= f->moment.now_ns)
         return 403;
     if (t->host.size > 0 && !text_glob(t->host, j->e->host)) {
@@ -134,7 +134,7 @@ enum status enrol_fold(struct fold *f, struct shelf *s, const struct entry_agent
     enum status st =
         records_get(s, SHELF_AGENT, &k, &record_token_message, &f->pool, &j.token);
     if (st == ST_NOTFOUND)
-        return answer(f, &j, 403, "no such token");
+        return answer(f, &j, 403, "no such token, or its time is over");
     if (st != ST_OK)
         return st;
     uint32_t code = judge_token(f, &j, &why);
