@@ -35,16 +35,34 @@ static int ingest_main(int argc, char **argv)
     return CLI_NOT_FOUND;
 }
 
+// They came with fewer words than they have: "kedge replay" alone.
+static int say_usage(void *program, const struct command_line *line)
+{
+    (void)program;
+    fprintf(stderr, "kedge: %s wants more: kedge %s --help\n", line->verb->path,
+            line->verb->path);
+    return CLI_USAGE;
+}
+
+// What --help says of them.
+static const struct verb_row rows[] = {
+    {"ctl init", "DIR", "make the folder of a new controller", say_usage, NULL, 0,
+     NULL},
+    {"replay", "[STREAM.csv]", "run the detector over a recorded stream, offline",
+     say_usage, NULL, 0, NULL},
+    {"sketch", "[VERB]", "read, merge and build quantile sketches in files", say_usage,
+     NULL, 0, NULL},
+    {"ingest", "[FILE]", "read payloads as the agent would", say_usage, NULL, 0, NULL},
+};
+
 // Verbs with their own command lines. `words` are taken off in front.
 static const struct local {
     const char *word[2];
     int words;
     int (*run)(int argc, char **argv);
 } locals[] = {
-    {{"ctl", "init"}, 2, init_main},
-    {{"replay", NULL}, 1, replay_main},
-    {{"sketch", NULL}, 1, cli_sketch},
-    {{"ingest", NULL}, 1, ingest_main},
+    {{"ctl", "init"}, 2, init_main},   {{"replay", NULL}, 1, replay_main},
+    {{"sketch", NULL}, 1, cli_sketch}, {{"ingest", NULL}, 1, ingest_main},
     {{"why", NULL}, 1, case_main},
 };
 
@@ -69,5 +87,5 @@ int main(int argc, char **argv)
         if (fits && is_here(l, argc, argv))
             return l->run(argc - l->words, argv + l->words);
     }
-    return cli_main(argc, argv);
+    return cli_main(argc, argv, rows, sizeof rows / sizeof *rows);
 }

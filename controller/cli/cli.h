@@ -4,6 +4,8 @@
 #ifndef KEDGE_CONTROLLER_CLI_CLI_H
 #define KEDGE_CONTROLLER_CLI_CLI_H
 
+#include "common/setup/command.h"
+
 // Exit codes (docs/man/kedge.1): what scripts may rely on.
 enum cli_exit {
     CLI_FINE = 0,
@@ -17,7 +19,8 @@ enum cli_exit {
     CLI_PARTIAL = 8,
 };
 
-// Runs one command line and gives its exit code.
-int cli_main(int argc, char **argv);
+// Runs one command line and gives its exit code. `other` are verbs that the program
+// runs before it comes here: --help and misspelt words know them.
+int cli_main(int argc, char **argv, const struct verb_row *other, size_t others);
 
 #endif

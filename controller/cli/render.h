@@ -14,7 +14,9 @@ enum render_form { RENDER_TABLE, RENDER_JSON, RENDER_CSV, RENDER_NAME };
 
 // One list of the answer, shown as a table. `columns` are member names separated by
 // blanks; a dot goes into an object or a
-// list ("diagnosis.cause", "suspects.0"); "title=member" renames.
+// list ("diagnosis.cause", "suspects.0"); "title=member" renames, and "member|word"
+// says what a table shows when it is absent. A list "plans.*.timeline" is those of all
+// plans.
 struct render_list {
     const char *member;
     const char *title; // above it; NULL: none

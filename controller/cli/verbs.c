@@ -71,7 +71,8 @@ static const struct question questions[] = {
      "model.history",
      {"model"},
      false,
-     {"model", LISTS({"intervals", NULL, "host version from to cause digest"})}},
+     {"model", LISTS({"intervals", NULL,
+                      "host version from=from|start to=to|now cause digest"})}},
     {"model release", "model.release", {"model"}, true, {"done", NULL, 0}},
     {"baseline show",
      "baseline.show",
@@ -92,9 +93,9 @@ static const struct question questions[] = {
      {"alert"},
      false,
      {"alert tier state model version onset opened closed closed_why "
-      "cause=diagnosis.cause decision=diagnosis.decision reason=diagnosis.reason quiet "
-      "plan",
-      LISTS({"signals", "what moved", "tier since text evidence"})}},
+      "cause=diagnosis.cause decision=diagnosis.decision reason=diagnosis.reason "
+      "did_not_move=quiet plan",
+      LISTS({"signals", "what moved", "tier since evidence text"})}},
     {"alert ack", "alert.ack", {"alert"}, false, {"acked", NULL, 0}},
     {"rollback plan",
      "rollback.plan",
@@ -128,15 +129,16 @@ static const struct question questions[] = {
      {NULL},
      false,
      {"",
-      LISTS({"plans", NULL, "plan model from to mode state code alert created why"})}},
+      LISTS({"plans", "plans", "plan model from to mode state code alert created why"},
+            {"plans.*.timeline", "what happened", "at what"})}},
     {"why",
      "why",
-     {NULL},
+     {"model"},
      false,
      {"model verdict because=suspects.0.diagnosis.reason "
       "then=suspects.0.closed_why",
       LISTS({"suspects", "suspects",
-             "rank version tier state onset headline cause=diagnosis.cause"},
+             "rank alert version tier state onset cause=diagnosis.cause headline"},
             {"suspects.0.changes", "changes", "at what"})}},
     {"audit log",
      "audit.log",
@@ -168,7 +170,7 @@ static const struct question questions[] = {
      "event.list",
      {NULL},
      false,
-     {"", LISTS({"events", NULL, "at kind model version host actor text"})}},
+     {"", LISTS({"events", NULL, "at=at|start kind model version host actor text"})}},
 };
 
 static const struct question *find_question(const char *path)
@@ -256,7 +258,8 @@ static const struct option_row alert_options[] = {
     {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL},
     {"state", 0, VALUE_TEXT, NULL, "only open ones", "open", NULL}};
 static const struct option_row why_options[] = {
-    {"model", 0, VALUE_NAME, NULL, "the model that went wrong", NULL, NULL}};
+    {"model", 0, VALUE_NAME, NULL, "the model that went wrong, the same as NAME", NULL,
+     NULL}};
 static const struct option_row at_options[] = {
     {"at", 0, VALUE_TEXT, NULL, "only what served at this time", NULL, "TIME"}};
 static const struct option_row to_options[] = {
@@ -289,8 +292,8 @@ static const struct verb_row verbs[] = {
      NULL},
     {"agent token", "", "print a one-time line with which a host enrols", ask,
      OPTIONS(token_options), NULL},
-    {"agent tokens", "", "tokens that were minted and are not used up", ask, NULL, 0,
-     NULL},
+    {"agent tokens", "", "tokens that were minted, and what is left of them", ask, NULL,
+     0, NULL},
     {"agent list", "", "all agents and their states", ask, NULL, 0, NULL},
     {"agent show", "AGENT", "one agent, by host or id", ask, NULL, 0, NULL},
     {"agent approve", "AGENT", "let a pending agent in", ask, NULL, 0, NULL},
@@ -325,8 +328,8 @@ static const struct verb_row verbs[] = {
     {"rollback resume", "", "automatic plans may start again", ask, NULL, 0, NULL},
     {"rollback status", "", "plans, what they did and what they proved", ask,
      OPTIONS(model_options), NULL},
-    {"why", "", "what caused it, and would a rollback help?", ask, OPTIONS(why_options),
-     NULL},
+    {"why", "[NAME]", "what caused it, and would a rollback help?", ask,
+     OPTIONS(why_options), NULL},
     {"audit log", "", "who changed what, when, on whose word", ask,
      OPTIONS(log_options), NULL},
     {"audit verify", "", "recompute the whole log and its tree", ask, NULL, 0, NULL},
@@ -349,16 +352,22 @@ static const struct option_row common_options[] = {
     {"config", 0, VALUE_TEXT, NULL, "kedge.conf; else $KEDGE_CONFIG", NULL, "FILE"},
 };
 
-static const struct command command = {
-    .program = "kedge",
-    .purpose = "watch a fleet of models, and haul one back when it goes wrong",
-    .verb = verbs,
-    .verbs = COUNT(verbs),
-    .option = common_options,
-    .options = COUNT(common_options),
-};
+#define OTHERS_MAX 16
 
-int cli_main(int argc, char **argv)
+int cli_main(int argc, char **argv, const struct verb_row *other, size_t others)
 {
+    struct verb_row all[COUNT(verbs) + OTHERS_MAX];
+    if (others > OTHERS_MAX)
+        others = OTHERS_MAX;
+    memcpy(all, verbs, sizeof verbs);
+    memcpy(all + COUNT(verbs), other, others * sizeof *other);
+    const struct command command = {
+        .program = "kedge",
+        .purpose = "watch a fleet of models, and haul one back when it goes wrong",
+        .verb = all,
+        .verbs = COUNT(verbs) + others,
+        .option = common_options,
+        .options = COUNT(common_options),
+    };
     return command_main(&command, NULL, argc, argv);
 }

@@ -141,7 +141,11 @@ static void write_alert(struct call *c, const struct record_alert *a)
         if (a->finding[i].tier < TIER_WARN && !is_contribution(&a->finding[i]))
             json_text(c->j, a->finding[i].feature);
     json_array_end(c->j);
-    json_key_u64(c->j, "plan", case_number(a->plan));
+    json_key(c->j, "plan");
+    if (case_number(a->plan))
+        json_u64(c->j, case_number(a->plan));
+    else
+        json_null(c->j);
 }
 
 static enum status write_row(struct call *c, struct span rest, struct span value,
@@ -164,6 +168,9 @@ static enum status write_row(struct call *c, struct span rest, struct span value
 
 enum status answer_alert_list(struct call *c)
 {
+    enum status known = call_model_filter(c);
+    if (known != ST_OK)
+        return known == ST_NOTFOUND ? ST_OK : known;
     struct shelf_key prefix = key_alerts();
     json_key(c->j, "alerts");
     json_array(c->j);
@@ -223,8 +230,8 @@ static void write_changes(struct call *c, const struct serving *serving,
         const struct serving_host *h = &serving->host[i];
         struct buf b;
         buf_init(&b, 512);
-        if (h->before[0] && (span_is(a->version, h->version) ||
-                             span_is(a->version, h->before)))
+        if (h->before[0] &&
+            (span_is(a->version, h->version) || span_is(a->version, h->before)))
             buf_printf(&b, "%s: %s -> %s by %s", h->host, h->before, h->version,
                        h->by_order ? "rollback" : "deployment");
         if (b.size) {
@@ -236,6 +243,30 @@ static void write_changes(struct call *c, const struct serving *serving,
         buf_fini(&b);
     }
     json_array_end(c->j);
+}
+
+// What is open besides, for it is why the model is not "ok" now.
+struct also {
+    const uint8_t *but;
+    struct span model;
+    uint64_t rank;
+};
+
+static enum status write_also(struct call *c, struct span rest, struct span value,
+                              void *with)
+{
+    struct also *also = with;
+    struct record_alert a;
+    (void)rest;
+    ST_TRY(records_read(value, &record_alert_message, c->pool, &a));
+    if (!span_equal(a.model, also->model) || a.state == ALERT_CLOSED ||
+        memcmp(a.alert, also->but, CASE_ID_BYTES) == 0)
+        return ST_OK;
+    json_object(c->j);
+    json_key_u64(c->j, "rank", ++also->rank);
+    write_alert(c, &a);
+    json_object_end(c->j);
+    return ST_OK;
 }
 
 static enum status write_suspect(struct call *c, uint32_t model, const uint8_t *id)
@@ -255,8 +286,11 @@ static enum status write_suspect(struct call *c, uint32_t model, const uint8_t *
     write_alert(c, &a);
     write_changes(c, &serving, &a);
     json_object_end(c->j);
-    json_array_end(c->j);
     serving_fini(&serving);
+    struct also also = {.but = id, .model = a.model, .rank = 1};
+    struct shelf_key alerts = key_alerts();
+    ST_TRY(call_walk(c, SHELF_ALERT, &alerts, write_also, &also));
+    json_array_end(c->j);
     return ST_OK;
 }
 
@@ -265,6 +299,8 @@ enum status answer_why(struct call *c)
     struct newest n = {0};
     uint32_t model;
     struct shelf_key prefix = key_alerts();
+    if (call_arg(c, "model").size == 0)
+        return call_refuse(c, CODE_USAGE, "which model? kedge why NAME");
     enum status st = call_model(c, &n.model, &model);
     if (st != ST_OK)
         return st == ST_NOTFOUND ? ST_OK : st;

@@ -177,6 +177,9 @@ static enum status write_event(struct call *c, struct span rest, struct span val
 
 enum status answer_event_list(struct call *c)
 {
+    enum status known = call_model_filter(c);
+    if (known != ST_OK)
+        return known == ST_NOTFOUND ? ST_OK : known;
     struct shelf_key prefix = {0};
     json_key(c->j, "events");
     json_array(c->j);

@@ -3,8 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "common/base/text.h"
 #include "controller/log/progress.h"
 #include "controller/query/inside.h"
+
+#define AGENT_DIGITS_MIN 8u // of an id that is given in part
 
 static const char *const agent_states[] = {"pending", "active", "suspended", "revoked",
                                            "retired"};
@@ -26,13 +29,35 @@ static bool is_silent(const struct call *c, const struct record_agent *a)
            last_heard(c, a) + c->ask->silent_ns < c->ask->now_ns;
 }
 
+struct tally_of_agents {
+    uint32_t seen, silent;
+};
+
+// By its host, or by its id or the beginning of it, as tables show it.
+static bool is_asked_for(const struct call *c, const struct record_agent *a)
+{
+    struct span asked = call_arg(c, "agent");
+    if (asked.size == 0 || span_equal(asked, a->host))
+        return true;
+    struct buf id;
+    buf_init(&id, 64);
+    text_put_hex(&id, span_of(a->agent, sizeof a->agent));
+    bool is_it = asked.size >= AGENT_DIGITS_MIN && asked.size <= id.size &&
+                 memcmp(asked.data, id.data, asked.size) == 0;
+    buf_fini(&id);
+    return is_it;
+}
+
 static enum status write_agent(struct call *c, struct span rest, struct span value,
                                void *with)
 {
-    uint32_t *silent = with;
+    struct tally_of_agents *t = with;
     struct record_agent a;
     (void)rest;
     ST_TRY(records_read(value, &record_agent_message, c->pool, &a));
+    if (!is_asked_for(c, &a))
+        return ST_OK;
+    t->seen++;
     json_object(c->j);
     json_key_hex(c->j, "agent", span_of(a.agent, sizeof a.agent));
     json_key_text(c->j, "host", a.host);
@@ -46,24 +71,30 @@ static enum status write_agent(struct call *c, struct span rest, struct span val
         json_text(c->j, a.model[i]);
     json_array_end(c->j);
     json_object_end(c->j);
-    *silent += is_silent(c, &a);
+    t->silent += is_silent(c, &a);
     return ST_OK;
 }
 
-static enum status write_agents(struct call *c, uint32_t *silent)
+static enum status write_agents(struct call *c, struct tally_of_agents *t)
 {
     struct shelf_key prefix = key_agents();
     json_key(c->j, "agents");
     json_array(c->j);
-    ST_TRY(call_walk(c, SHELF_AGENT, &prefix, write_agent, silent));
+    ST_TRY(call_walk(c, SHELF_AGENT, &prefix, write_agent, t));
     json_array_end(c->j);
     return ST_OK;
 }
 
 enum status answer_agent_list(struct call *c)
 {
-    uint32_t silent = 0;
-    return write_agents(c, &silent);
+    struct tally_of_agents t = {0};
+    struct span asked = call_arg(c, "agent");
+    ST_TRY(write_agents(c, &t));
+    if (asked.size && t.seen == 0)
+        return call_refuse(c, CODE_NOT_FOUND,
+                           "no agent '%.*s': kedge agent list names all of them",
+                           (int)asked.size, (const char *)asked.data);
+    return ST_OK;
 }
 
 struct tally_of_states {
@@ -109,11 +140,11 @@ static enum status write_unknown(struct call *c, struct span name, struct span v
 
 enum status answer_fleet_status(struct call *c)
 {
-    uint32_t silent = 0;
+    struct tally_of_agents agents = {0};
     struct tally_of_states t = {0};
     struct shelf_key models = key_models(), unknowns = key_unknowns();
     json_key_time(c->j, "now", c->ask->now_ns);
-    ST_TRY(write_agents(c, &silent));
+    ST_TRY(write_agents(c, &agents));
     json_key(c->j, "models");
     json_array(c->j);
     ST_TRY(call_walk(c, SHELF_CATALOG, &models, write_model, &t));
@@ -124,7 +155,7 @@ enum status answer_fleet_status(struct call *c)
     json_key_u64(c->j, "need_you", t.need_you);
     json_key_u64(c->j, "fine", t.fine);
     json_key_u64(c->j, "without_data", t.unknown);
-    json_key_u64(c->j, "silent_agents", silent);
+    json_key_u64(c->j, "silent_agents", agents.silent);
     json_object_end(c->j);
     return ST_OK;
 }

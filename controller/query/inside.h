@@ -37,6 +37,9 @@ enum status call_refuse(struct call *c, uint8_t code, const char *fmt, ...)
 // The model that the argument "model" names. ST_NOTFOUND: refused already.
 MUST_USE enum status call_model(struct call *c, struct span *name, uint32_t *no);
 
+// As call_model, for a filter: no argument is fine, and then all models are meant.
+MUST_USE enum status call_model_filter(struct call *c);
+
 // Calls `each` with the key behind the prefix and the value, for each key below it.
 typedef enum status call_each(struct call *c, struct span rest, struct span value,
                               void *with);

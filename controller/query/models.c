@@ -265,6 +265,11 @@ static enum status read_baseline(struct call *c, struct span *name, uint32_t *mo
     struct span version = call_arg(c, "version");
     uint32_t no;
     ST_TRY(call_model(c, name, model));
+    if (version.size == 0) {
+        ST_TRY(call_refuse(c, CODE_USAGE, "which version? write %.*s@VERSION",
+                           (int)name->size, (const char *)name->data));
+        return ST_NOTFOUND;
+    }
     enum status st = names_version(c->s, *model, version, &no);
     if (st == ST_OK) {
         struct shelf_key key = key_baseline(*model, no);

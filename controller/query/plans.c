@@ -91,9 +91,10 @@ static void say_wave(struct call *c, const struct plan_step *step)
         const struct plan_host *h = &step->host[i];
         const char *receipt = receipt_of(h);
         if (receipt)
-            say(c, step->started_event, "%s: order to %.*s, signed receipt: %s %.*s",
+            say(c, step->started_event, "%s: order to %.*s, signed receipt: %s%s%.*s",
                 which, (int)h->host.size, (const char *)h->host.data, receipt,
-                (int)h->code.size, h->code.size ? (const char *)h->code.data : "");
+                h->code.size ? " " : "", (int)h->code.size,
+                h->code.size ? (const char *)h->code.data : "");
     }
     if (step->verdict.size)
         say(c, step->ended_event, "%s %.*s: %.*s", which, (int)step->verdict.size,
@@ -157,6 +158,9 @@ static enum status write_plan(struct call *c, struct span rest, struct span valu
 
 enum status answer_rollback_status(struct call *c)
 {
+    enum status known = call_model_filter(c);
+    if (known != ST_OK)
+        return known == ST_NOTFOUND ? ST_OK : known;
     struct shelf_key prefix = key_plans();
     json_key(c->j, "plans");
     json_array(c->j);

@@ -133,6 +133,13 @@ enum status call_model(struct call *c, struct span *name, uint32_t *no)
     return st;
 }
 
+enum status call_model_filter(struct call *c)
+{
+    struct span name;
+    uint32_t no;
+    return call_arg(c, "model").size ? call_model(c, &name, &no) : ST_OK;
+}
+
 enum status call_walk(struct call *c, enum shelf_table table,
                       const struct shelf_key *prefix, call_each *each, void *with)
 {
