@@ -19,6 +19,9 @@
 #define LISTENER UINT32_MAX
 #define RECORDS_A_TURN 8192 // of one lane
 #define CROWDED 0.25
+#define BUSY 0.0625
+#define SLOW_NS (50 * NS_PER_MS) // between looks at a quiet lane of SLOW_SLOTS
+#define SLOW_SLOTS 16384
 
 struct lane_door {
     char *path;
@@ -30,6 +33,7 @@ struct lane_door {
     struct visitor_rooms rooms;
     struct lane_stats stats;
     uint64_t patience_ns;
+    uint32_t places; // of `visitor` that were in use: the others are not looked at
     struct visitor visitor[LANE_VISITORS_MAX];
 };
 
@@ -105,7 +109,7 @@ void lane_close(struct lane_door *d)
 {
     if (!d)
         return;
-    for (uint32_t i = 0; i < LANE_VISITORS_MAX; i++)
+    for (uint32_t i = 0; i < d->places; i++)
         if (d->visitor[i].is_here)
             visitor_fini(&d->visitor[i]);
     if (d->listener >= 0)
@@ -131,7 +135,7 @@ uint64_t lane_patience_ns(const struct lane_door *d)
 struct lane_stats lane_stats(const struct lane_door *d)
 {
     struct lane_stats s = d->stats;
-    for (uint32_t i = 0; i < LANE_VISITORS_MAX; i++) {
+    for (uint32_t i = 0; i < d->places; i++) {
         s.visitors += d->visitor[i].is_here;
         s.lanes += d->visitor[i].lanes;
     }
@@ -146,7 +150,7 @@ static bool may_add(void *self, const struct tap *fresh)
 {
     struct lane_door *d = self;
     uint32_t lanes = 0;
-    for (uint32_t i = 0; i < LANE_VISITORS_MAX; i++) {
+    for (uint32_t i = 0; i < d->places; i++) {
         struct visitor *v = &d->visitor[i];
         for (uint32_t k = v->lanes; k-- > 0;)
             if (memcmp(v->lane[k].key, fresh->key, sizeof fresh->key) == 0)
@@ -169,10 +173,10 @@ static void send_away(struct lane_door *d, struct visitor *v, enum status why)
 
 static struct visitor *free_place(struct lane_door *d)
 {
-    for (uint32_t i = 0; i < LANE_VISITORS_MAX; i++)
+    for (uint32_t i = 0; i < d->places; i++)
         if (!d->visitor[i].is_here)
             return &d->visitor[i];
-    return NULL;
+    return d->places < LANE_VISITORS_MAX ? &d->visitor[d->places++] : NULL;
 }
 
 static void accept_all(struct lane_door *d)
@@ -292,12 +296,16 @@ static bool is_at_fault(struct visitor *v, struct tap *r, enum status st)
     return st == ST_CORRUPT || (r->is_waiting && waited);
 }
 
-// Raises the pace to what this lane needs.
-static void keep_pace(struct lane_door *d, double share)
+// Raises the pace to what this lane needs. Many rows at a time are cheaper, since each
+// turn finds the processor's caches cold; but a burst must find room until the next.
+static void keep_pace(struct lane_door *d, uint64_t taken, uint32_t slots)
 {
-    uint64_t wish = share > CROWDED ? NS_PER_MS
-                    : share > 0     ? 10 * NS_PER_MS
-                                    : 20 * NS_PER_MS;
+    double share = (double)taken / slots;
+    uint64_t slow = SLOW_NS * slots / SLOW_SLOTS;
+    uint64_t wish = share > CROWDED  ? NS_PER_MS
+                    : share > BUSY   ? 10 * NS_PER_MS
+                    : slow < SLOW_NS ? slow
+                                     : SLOW_NS;
     if (wish < d->patience_ns)
         d->patience_ns = wish;
 }
@@ -311,7 +319,7 @@ static bool read_visitor(struct lane_door *d, struct visitor *v, uint64_t now_ns
         uint64_t before = r->tail;
         enum status st = read_lane(d, v, r, now_ns);
         is_more = is_more || st == ST_OK;
-        keep_pace(d, (double)(r->tail - before) / (double)r->slots);
+        keep_pace(d, r->tail - before, r->slots);
         if (is_at_fault(v, r, st)) {
             d->stats.faults++;
             log_line(LOG_WARN, "a lane makes no sense and is left", "pid=%d uid=%u",
@@ -331,7 +339,7 @@ bool lane_turn(struct lane_door *d, uint64_t now_ns)
     bool is_more = false;
     d->patience_ns = NS_PER_S;
     hear(d);
-    for (uint32_t i = 0; i < LANE_VISITORS_MAX; i++)
+    for (uint32_t i = 0; i < d->places; i++)
         if (d->visitor[i].is_here)
             is_more = read_visitor(d, &d->visitor[i], now_ns) || is_more;
     return is_more;

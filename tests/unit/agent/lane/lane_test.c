@@ -194,8 +194,9 @@ static void a_quick_lane_is_read_more_often(void **state)
     assert_int_equal(lane_patience_ns(s->door), 1000 * MS);
     attach(s);
     lane_turn(s->door, NOW);
-    assert_int_equal(lane_patience_ns(s->door), 20 * MS);
-    put_float(s, 1);
+    assert_int_equal(lane_patience_ns(s->door), 50 * MS * LANE_SLOTS_MIN / 16384);
+    for (uint32_t i = 0; i < LANE_SLOTS_MIN / 8; i++)
+        put_float(s, 1);
     lane_turn(s->door, NOW);
     assert_int_equal(lane_patience_ns(s->door), 10 * MS);
     for (uint32_t i = 0; i < LANE_SLOTS_MIN / 2; i++)
