@@ -12,18 +12,18 @@
 #include "common/base/status.h"
 #include "proto/lane.h"
 
-// Padded to a line of its own: neighbours belong to other threads.
+// What each row needs is in the first line; neighbours belong to other threads.
 struct writer {
     _Alignas(64) struct lane_head *head; // NULL: there is no lane yet
     uint8_t *slot;
-    uint64_t at;   // what `head` says, or will say after the commit
-    uint64_t tail; // as it was when last looked at
-    uint32_t mask; // slots - 1
-    int fd;
+    uint64_t at;                // what `head` says, or will say after the commit
+    uint64_t tail;              // as it was when last looked at
     uint64_t looked_ns;         // when the agent's beat was last looked at
-    uint64_t beat;              // as it was then
-    _Atomic uint32_t is_taken;  // by a thread; taken by compare and swap
     _Atomic uint64_t *observed; // LANE_MODELS_MAX of them: rows written, for the stats
+    uint32_t mask;              // slots - 1
+    int fd;
+    _Alignas(64) uint64_t beat; // as it was when last looked at
+    _Atomic uint32_t is_taken;  // by a thread; taken by compare and swap
 };
 
 // Makes the lane, all its memory taken and touched: a row must meet neither a page
