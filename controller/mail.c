@@ -205,8 +205,7 @@ static enum status write_reference(struct core *c, const struct record_baseline 
 }
 
 // Leaves the message in c->frame.
-static enum status build_reference(struct core *c, struct span value,
-                                   struct span *model)
+static enum status build_reference(struct core *c, struct span value)
 {
     struct record_baseline r;
     struct baseline *b;
@@ -214,7 +213,6 @@ static enum status build_reference(struct core *c, struct span value,
     ST_TRY(baseline_decode(r.sealed, &b));
     enum status st = write_reference(c, &r, b);
     baseline_close(b);
-    *model = r.model;
     return st;
 }
 
@@ -236,14 +234,14 @@ void mail_reference(struct core *c, struct shelf *s, struct span model,
 {
     static const uint8_t nobody[16];
     uint32_t model_no, version_no;
-    struct span value, name;
+    struct span value;
     pool_clear(&c->pool);
     if (names_model(s, model, &model_no) != ST_OK ||
         names_version(s, model_no, version, &version_no) != ST_OK)
         return;
     struct shelf_key k = key_baseline(model_no, version_no);
     if (shelf_get(s, SHELF_CATALOG, &k, &value) != ST_OK ||
-        build_reference(c, value, &name) != ST_OK)
+        build_reference(c, value) != ST_OK)
         return;
     if (memcmp(agent, nobody, sizeof nobody) == 0)
         tell_all(c, s, model_no);
@@ -260,6 +258,19 @@ static bool covers(const struct record_agent *a, struct span model)
     return false;
 }
 
+// The model's number stands in the baseline's key; its name tells whose it is, without
+// the baseline being read.
+static bool covers_key(struct shelf *s, const struct record_agent *a, struct span key)
+{
+    struct buf name;
+    buf_init(&name, 256);
+    bool is_covered = key.size == 9 &&
+                      names_of_model(s, load_be32(key.data + 1), &name) == ST_OK &&
+                      covers(a, buf_span(&name));
+    buf_fini(&name);
+    return is_covered;
+}
+
 // Every baseline of every model in the agent's grant.
 void mail_references(struct core *c, struct shelf *s, const uint8_t *agent)
 {
@@ -269,14 +280,15 @@ void mail_references(struct core *c, struct shelf *s, const uint8_t *agent)
         return;
     size_t used = c->pool.used;
     struct shelf_walk w;
-    struct span value, model;
+    struct span key, value;
+    uint32_t sent = 0;
     shelf_walk_init(&w, s, SHELF_CATALOG, &prefix);
-    for (uint32_t i = 0; i < REFERENCES_MAX; i++) {
+    while (sent < REFERENCES_MAX && shelf_walk_next(&w, &key, &value) == ST_OK) {
         c->pool.used = used;
-        if (shelf_walk_next(&w, NULL, &value) != ST_OK)
-            return;
-        if (build_reference(c, value, &model) == ST_OK && covers(&a, model))
-            tell(c, agent, 0, WIRE_REFERENCE, buf_span(&c->frame), (struct span){0});
+        if (!covers_key(s, &a, key) || build_reference(c, value) != ST_OK)
+            continue;
+        tell(c, agent, 0, WIRE_REFERENCE, buf_span(&c->frame), (struct span){0});
+        sent++;
     }
 }
 

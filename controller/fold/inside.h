@@ -65,9 +65,15 @@ MUST_USE enum status admit_done(struct fold *f, struct shelf *s,
                                 const struct admission *a);
 
 // judging.c: which windows are due.
-MUST_USE enum status judging_add(struct fold *f, struct shelf *s, uint32_t model,
-                                 uint32_t version, const struct window *w,
-                                 bool is_new_host);
+struct judging_part {
+    const struct window *window; // f->part holds its profiles
+    uint32_t model, version;
+    bool is_new_host;            // its host's first part of this window
+    const struct shelf_key *key; // where the report was put; NULL: only in the log
+};
+// Adds a host's part to what waits, or judges it at once when it is all there is.
+MUST_USE enum status judging_add(struct fold *f, struct shelf *s,
+                                 const struct judging_part *p);
 MUST_USE enum status judging_due(struct fold *f, struct shelf *s, uint32_t model);
 MUST_USE enum status judging_all(struct fold *f, struct shelf *s);
 MUST_USE enum status judging_told(struct fold *f, struct shelf *s,

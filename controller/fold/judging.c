@@ -27,7 +27,6 @@ struct due {
     uint32_t model, version;
     uint64_t end;
     struct pending p;
-    struct span model_name, version_name;
 };
 
 enum status judging_told(struct fold *f, struct shelf *s, const uint8_t alert[16])
@@ -51,29 +50,6 @@ static enum status carry(struct fold *f, struct shelf *s, uint32_t model,
     return pending_add(s, &k, &part, &f->pool, &m->unmerged);
 }
 
-enum status judging_add(struct fold *f, struct shelf *s, uint32_t model,
-                        uint32_t version, const struct window *w, bool is_new_host)
-{
-    struct progress_model m, before;
-    ST_TRY(progress_get_model(s, model, &m));
-    before = m;
-    if (w->end > m.judged_ns) {
-        struct shelf_key k = key_pending(model, w->end, version, w->start);
-        struct pending_part part = {.window = w,
-                                    .hosts = is_new_host ? 1 : 0,
-                                    .now_ns = f->moment.now_ns,
-                                    .salt = salt_of(f)};
-        ST_TRY(pending_add(s, &k, &part, &f->pool, &m.unmerged));
-    } else if ((m.judged_ns - w->end) / LATE_WINDOWS <= w->end - w->start) {
-        ST_TRY(carry(f, s, model, version, w, &m));
-    } else {
-        m.too_late += w->part == 0 ? w->rows : 0;
-    }
-    if (memcmp(&m, &before, sizeof m) == 0)
-        return ST_OK;
-    return progress_put_model(s, model, &m);
-}
-
 // The first window of this model that waits. ST_NOTFOUND when there is none.
 static enum status first_due(struct fold *f, struct shelf *s, uint32_t model,
                              struct due *d)
@@ -90,10 +66,7 @@ static enum status first_due(struct fold *f, struct shelf *s, uint32_t model,
     d->model = model;
     d->end = load_be64(w.at.bytes + 5);
     d->version = load_be32(w.at.bytes + 13);
-    ST_TRY(pending_get(s, &d->key, &f->pool, &d->p));
-    d->model_name = d->p.window.model;
-    d->version_name = d->p.window.version;
-    return ST_OK;
+    return pending_get(s, &d->key, &f->pool, &d->p);
 }
 
 // Late parts join the window that is judged next, if there are any.
@@ -116,42 +89,45 @@ static enum status join_carry(struct fold *f, struct shelf *s, struct due *d,
     return pending_get(s, &d->key, &f->pool, &d->p);
 }
 
-// The merge stays readable as a series of its own.
-static enum status keep_merge(struct fold *f, struct shelf *s, const struct due *d)
+// The merge stays readable as a series of its own. f->blob holds it.
+static enum status keep_merge(struct fold *f, struct shelf *s, uint32_t model,
+                              uint32_t version, uint64_t start)
 {
     uint32_t series;
-    ST_TRY(names_series_new(s, d->model, d->version, NULL, &series));
-    buf_clear(&f->blob);
-    blob_put(&f->blob, BLOB_MERGED, d->p.message, &d->p.window);
     if (f->blob.failed != ST_OK)
         return f->blob.failed;
-    struct shelf_key k = key_window(series, KEY_RAW, d->p.window.start, 0);
+    ST_TRY(names_series_new(s, model, version, NULL, &series));
+    struct shelf_key k = key_window(series, KEY_RAW, start, 0);
     return shelf_put(s, SHELF_WINDOW, &k, buf_span(&f->blob));
 }
 
-static enum status judge(struct fold *f, struct shelf *s, const struct due *d)
+static enum status note_judged(struct shelf *s, uint32_t model, uint64_t end,
+                               struct progress_model *m)
 {
-    const struct window *w = &d->p.window;
-    ST_TRY(panel_fill(f->whole, w));
-    struct judged_window j = {.model = d->model_name,
-                              .version = d->version_name,
-                              .model_no = d->model,
-                              .version_no = d->version,
-                              .start_ns = w->start,
-                              .end_ns = w->end,
-                              .rows = w->rows,
-                              .hosts = d->p.hosts,
-                              .late_rows = d->p.late_rows > UINT32_MAX
-                                               ? UINT32_MAX
-                                               : (uint32_t)d->p.late_rows,
-                              .feature = f->whole->feature,
-                              .features = f->whole->features};
+    if (end > m->judged_ns)
+        m->judged_ns = end;
+    return progress_put_model(s, model, m);
+}
+
+static enum status judge(struct fold *f, struct shelf *s, const struct judged_window *j)
+{
     uint8_t alert[16] = {0};
     if (f->judge.window)
-        ST_TRY(f->judge.window(f->judge.self, s, &j, &f->moment, f->o.effects, alert));
+        ST_TRY(f->judge.window(f->judge.self, s, j, &f->moment, f->o.effects, alert));
     if (f->act.window)
-        ST_TRY(f->act.window(f->act.self, s, &j, &f->moment, f->o.effects));
+        ST_TRY(f->act.window(f->act.self, s, j, &f->moment, f->o.effects));
     return judging_told(f, s, alert);
+}
+
+static struct judged_window shown(const struct window *w, const struct panel *panel)
+{
+    return (struct judged_window){.model = w->model,
+                                  .version = w->version,
+                                  .start_ns = w->start,
+                                  .end_ns = w->end,
+                                  .rows = w->rows,
+                                  .feature = panel->feature,
+                                  .features = panel->features};
 }
 
 static enum status settle(struct fold *f, struct shelf *s, struct due *d)
@@ -160,11 +136,17 @@ static enum status settle(struct fold *f, struct shelf *s, struct due *d)
     ST_TRY(progress_get_model(s, d->model, &m));
     ST_TRY(join_carry(f, s, d, &m));
     ST_TRY(shelf_del(s, SHELF_STATE, &d->key));
-    if (d->end > m.judged_ns)
-        m.judged_ns = d->end;
-    ST_TRY(progress_put_model(s, d->model, &m));
-    ST_TRY(keep_merge(f, s, d));
-    return judge(f, s, d);
+    ST_TRY(note_judged(s, d->model, d->end, &m));
+    buf_clear(&f->blob);
+    blob_put(&f->blob, BLOB_MERGED, d->p.message, &d->p.window);
+    ST_TRY(keep_merge(f, s, d->model, d->version, d->p.window.start));
+    ST_TRY(panel_fill(f->whole, &d->p.window));
+    struct judged_window j = shown(&d->p.window, f->whole);
+    j.model_no = d->model;
+    j.version_no = d->version;
+    j.hosts = d->p.hosts;
+    j.late_rows = d->p.late_rows > UINT32_MAX ? UINT32_MAX : (uint32_t)d->p.late_rows;
+    return judge(f, s, &j);
 }
 
 enum status judging_due(struct fold *f, struct shelf *s, uint32_t model)
@@ -186,6 +168,93 @@ enum status judging_due(struct fold *f, struct shelf *s, uint32_t model)
         if (!is_due)
             return ST_OK;
     }
+}
+
+// --- A part arrives
+// ----------------------------------------------------------------------
+
+static enum status is_there(struct shelf *s, const struct shelf_key *k, bool *found)
+{
+    struct span v;
+    enum status st = shelf_get(s, SHELF_STATE, k, &v);
+    *found = st == ST_OK;
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+// Whether this part is the whole window and nothing else has to come first: most models
+// live on one host.
+static enum status is_alone(struct fold *f, struct shelf *s,
+                            const struct judging_part *p, bool *alone)
+{
+    const struct window *w = p->window;
+    struct shelf_key carried = key_carry(p->model, p->version);
+    struct shelf_key prefix = key_pendings(p->model);
+    struct shelf_walk walk;
+    uint64_t low;
+    bool found;
+    *alone = false;
+    if (!p->key || w->parts > 1 || (w->flags & WINDOW_FLASH))
+        return ST_OK;
+    ST_TRY(progress_low(s, p->model, f->moment.now_ns, f->o.patience_ns, &low));
+    if (low < w->end)
+        return ST_OK;
+    ST_TRY(is_there(s, &carried, &found));
+    if (found)
+        return ST_OK;
+    shelf_walk_init(&walk, s, SHELF_STATE, &prefix);
+    enum status st = shelf_walk_next(&walk, NULL, NULL);
+    *alone = st == ST_EMPTY;
+    return st == ST_EMPTY ? ST_OK : st;
+}
+
+// Without a merge there is nothing to store but where the report lies.
+static enum status judge_alone(struct fold *f, struct shelf *s,
+                               const struct judging_part *p, struct progress_model *m)
+{
+    const struct window *w = p->window;
+    ST_TRY(note_judged(s, p->model, w->end, m));
+    buf_clear(&f->blob);
+    blob_put_same(&f->blob, p->key, w);
+    ST_TRY(keep_merge(f, s, p->model, p->version, w->start));
+    struct judged_window j = shown(w, f->part);
+    j.model_no = p->model;
+    j.version_no = p->version;
+    j.hosts = 1;
+    return judge(f, s, &j);
+}
+
+static enum status add_pending(struct fold *f, struct shelf *s,
+                               const struct judging_part *p, struct progress_model *m)
+{
+    const struct window *w = p->window;
+    struct shelf_key k = key_pending(p->model, w->end, p->version, w->start);
+    struct pending_part part = {.window = w,
+                                .hosts = p->is_new_host ? 1 : 0,
+                                .now_ns = f->moment.now_ns,
+                                .salt = salt_of(f)};
+    return pending_add(s, &k, &part, &f->pool, &m->unmerged);
+}
+
+enum status judging_add(struct fold *f, struct shelf *s, const struct judging_part *p)
+{
+    const struct window *w = p->window;
+    struct progress_model m, before;
+    ST_TRY(progress_get_model(s, p->model, &m));
+    before = m;
+    if (w->end > m.judged_ns) {
+        bool alone;
+        ST_TRY(is_alone(f, s, p, &alone));
+        if (alone)
+            return judge_alone(f, s, p, &m);
+        ST_TRY(add_pending(f, s, p, &m));
+    } else if ((m.judged_ns - w->end) / LATE_WINDOWS <= w->end - w->start) {
+        ST_TRY(carry(f, s, p->model, p->version, w, &m));
+    } else {
+        m.too_late += w->part == 0 ? w->rows : 0;
+    }
+    if (memcmp(&m, &before, sizeof m) == 0)
+        return ST_OK;
+    return progress_put_model(s, p->model, &m);
 }
 
 enum status judging_all(struct fold *f, struct shelf *s)

@@ -221,7 +221,12 @@ enum status report_window(struct fold *f, struct shelf *s, const struct tape_ent
     ST_TRY(count_window(f, s, &v));
     ST_TRY(note_progress(f, s, &v));
     ST_TRY(show_window(f, s, &v));
-    ST_TRY(judging_add(f, s, v.model, v.version, &v.w, v.is_new_host));
+    struct judging_part part = {.window = &v.w,
+                                .model = v.model,
+                                .version = v.version,
+                                .is_new_host = v.is_new_host,
+                                .key = home->kind == HOME_SHELF ? &home->key : NULL};
+    ST_TRY(judging_add(f, s, &part));
     ST_TRY(judging_due(f, s, v.model));
     return admit_done(f, s, &v.a);
 }

@@ -20,9 +20,10 @@
 #define LEAF_VALUE_MAX 2000u
 
 // Sizes in pages that a large value is padded to: few classes, so that what retention
-// frees fits what comes next.
-static const uint16_t classes[] = {1,  2,  3,  4,  6,   8,   12,  16,  24,
-                                   32, 48, 64, 96, 128, 192, 256, 384, 512};
+// frees fits what comes next, and close ones, since padding is written too.
+static const uint16_t classes[] = {1,  2,   3,   4,   5,   6,   7,   8,  10, 12,
+                                   14, 16,  20,  24,  28,  32,  40,  48, 64, 80,
+                                   96, 128, 160, 192, 256, 320, 384, 512};
 
 static size_t padded(size_t size)
 {
@@ -41,19 +42,24 @@ static uint32_t place(struct span whole, struct span part)
     return part.size == 0 ? 0 : (uint32_t)(part.data - whole.data);
 }
 
+static void put_head(struct buf *out, enum blob_kind kind, size_t payload_size,
+                     uint32_t features, const struct window *w)
+{
+    buf_put_u8(out, BLOB_FORMAT);
+    buf_put_u8(out, (uint8_t)kind);
+    buf_put_be32(out, features);
+    buf_put_be64(out, w->start);
+    buf_put_be64(out, w->end);
+    buf_put_be64(out, w->rows);
+    buf_put_be32(out, HEAD_BYTES + features * ROW_BYTES);
+    buf_put_be32(out, (uint32_t)payload_size);
+}
+
 void blob_put(struct buf *out, enum blob_kind kind, struct span payload,
               const struct window *w)
 {
     size_t before = out->size;
-    uint32_t offset = HEAD_BYTES + w->features * ROW_BYTES;
-    buf_put_u8(out, BLOB_FORMAT);
-    buf_put_u8(out, (uint8_t)kind);
-    buf_put_be32(out, w->features);
-    buf_put_be64(out, w->start);
-    buf_put_be64(out, w->end);
-    buf_put_be64(out, w->rows);
-    buf_put_be32(out, offset);
-    buf_put_be32(out, (uint32_t)payload.size);
+    put_head(out, kind, payload.size, w->features, w);
     for (uint32_t i = 0; i < w->features; i++) {
         const struct window_feature *f = &w->feature[i];
         buf_put_be32(out, place(payload, f->name));
@@ -69,6 +75,24 @@ void blob_put(struct buf *out, enum blob_kind kind, struct span payload,
     uint8_t *zeros = fill > 0 ? buf_reserve(out, fill) : NULL;
     if (zeros)
         memset(zeros, 0, fill);
+}
+
+void blob_put_same(struct buf *out, const struct shelf_key *key, const struct window *w)
+{
+    put_head(out, BLOB_SAME, key->size, 0, w);
+    buf_put_span(out, shelf_key_span(key));
+}
+
+enum status blob_get(struct shelf *s, const struct shelf_key *key, struct blob *out)
+{
+    struct span v;
+    ST_TRY(shelf_get(s, SHELF_WINDOW, key, &v));
+    ST_TRY(blob_read(v, out));
+    if (out->kind != BLOB_SAME)
+        return ST_OK;
+    ST_TRY(s->get(s->self, SHELF_WINDOW, out->payload, &v));
+    ST_TRY(blob_read(v, out));
+    return out->kind == BLOB_SAME ? ST_CORRUPT : ST_OK;
 }
 
 enum status blob_read(struct span value, struct blob *out)
@@ -87,7 +111,7 @@ enum status blob_read(struct span value, struct blob *out)
     ST_TRY(cursor_be64(&c, &b.rows));
     ST_TRY(cursor_be32(&c, &offset));
     ST_TRY(cursor_be32(&c, &size));
-    if (kind > BLOB_MERGED || b.features > WINDOW_FEATURES_MAX)
+    if (kind > BLOB_SAME || b.features > WINDOW_FEATURES_MAX)
         return ST_CORRUPT;
     ST_TRY(cursor_bytes(&c, b.features * (size_t)ROW_BYTES, &b.directory));
     if (offset != HEAD_BYTES + b.features * ROW_BYTES)
@@ -144,6 +168,8 @@ enum status blob_find(const struct blob *b, struct span name, struct blob_featur
 
 enum status blob_message(const struct blob *b, struct span *out)
 {
+    if (b->kind == BLOB_SAME)
+        return ST_NOTFOUND;
     if (b->kind == BLOB_MERGED) {
         *out = b->payload;
         return ST_OK;

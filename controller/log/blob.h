@@ -12,6 +12,7 @@
 #include "common/base/buf.h"
 #include "common/base/span.h"
 #include "common/base/status.h"
+#include "controller/log/shelf.h"
 #include "proto/messages/window.h"
 
 #define BLOB_BYTES_MAX (8u << 20)
@@ -19,6 +20,7 @@
 enum blob_kind {
     BLOB_REPORT = 0, // payload: what an agent sent (entry_report)
     BLOB_MERGED = 1, // payload: kedge.window.v1 over all hosts, boot of zeros
+    BLOB_SAME = 2,   // payload: the key of the one report that is the whole merge
 };
 
 // The head, without touching the payload.
@@ -44,6 +46,15 @@ struct blob_feature {
 void blob_put(struct buf *out, enum blob_kind kind, struct span payload,
               const struct window *w);
 
+// Appends a blob that stands for the one at `key`, a report of `w`.
+void blob_put_same(struct buf *out, const struct shelf_key *key,
+                   const struct window *w);
+
+// The blob at `key`; one that stands for another is followed. ST_NOTFOUND, and as
+// blob_read. Lent by the shelf.
+MUST_USE enum status blob_get(struct shelf *s, const struct shelf_key *key,
+                              struct blob *out);
+
 // ST_CORRUPT, ST_VERSION.
 MUST_USE enum status blob_read(struct span value, struct blob *out);
 
@@ -54,7 +65,7 @@ MUST_USE enum status blob_feature(const struct blob *b, uint32_t i,
 MUST_USE enum status blob_find(const struct blob *b, struct span name,
                                struct blob_feature *out);
 
-// The window's message within the payload.
+// The window's message within the payload; ST_NOTFOUND in one that stands for another.
 MUST_USE enum status blob_message(const struct blob *b, struct span *out);
 
 #endif

@@ -343,11 +343,9 @@ static void the_merge_and_each_report_can_be_read_again(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(names_series(s, model, version, whose[i], &series), ST_OK);
         struct shelf_key k = key_window(series, KEY_RAW, T0, 0);
-        struct span v;
         struct blob blob;
         struct blob_feature f;
-        assert_int_equal(shelf_get(s, SHELF_WINDOW, &k, &v), ST_OK);
-        assert_int_equal(blob_read(v, &blob), ST_OK);
+        assert_int_equal(blob_get(s, &k, &blob), ST_OK);
         assert_int_equal(blob.rows, rows[i]);
         assert_int_equal(blob.start, T0);
         assert_int_equal(blob_find(&blob, span_text("hr"), &f), ST_OK);
@@ -359,6 +357,32 @@ static void the_merge_and_each_report_can_be_read_again(void **state)
         assert_int_equal(profile_counters(p)->rows, rows[i]);
         profile_close(p);
     }
+    world_close(o);
+}
+
+static void the_report_of_a_lone_host_is_its_own_merge(void **state)
+{
+    (void)state;
+    struct world *o = fleet();
+    struct host a = host_of(o, 1, "web-1");
+    give_window(&a, (struct seen){.rows = 10});
+    assert_int_equal(o->notes, 1);
+    assert_int_equal(o->note[0].hosts, 1);
+    struct shelf *s = memory_shelf(o->memory);
+    uint32_t model, version, series;
+    assert_int_equal(names_model(s, span_text("bike"), &model), ST_OK);
+    assert_int_equal(names_version(s, model, span_text("v1"), &version), ST_OK);
+    assert_int_equal(names_series(s, model, version, NULL, &series), ST_OK);
+    struct shelf_key k = key_window(series, KEY_RAW, T0, 0);
+    struct span v;
+    struct blob blob;
+    struct blob_feature f;
+    assert_int_equal(shelf_get(s, SHELF_WINDOW, &k, &v), ST_OK);
+    assert_true(v.size < 100); // it only says where the report lies
+    assert_int_equal(blob_read(v, &blob), ST_OK);
+    assert_int_equal(blob.rows, 10);
+    assert_int_equal(blob_get(s, &k, &blob), ST_OK);
+    assert_int_equal(blob_find(&blob, span_text("hr"), &f), ST_OK);
     world_close(o);
 }
 
@@ -572,6 +596,7 @@ int main(void)
         cmocka_unit_test(a_model_that_nobody_added_is_listed_as_unknown),
         cmocka_unit_test(what_a_host_served_is_kept_with_its_times),
         cmocka_unit_test(the_merge_and_each_report_can_be_read_again),
+        cmocka_unit_test(the_report_of_a_lone_host_is_its_own_merge),
         cmocka_unit_test(restarts_leave_no_trace),
         cmocka_unit_test(a_replay_of_the_log_gives_the_same_bytes),
         cmocka_unit_test(grouping_and_failed_transactions_leave_no_trace),
