@@ -72,25 +72,6 @@ static bool is_listed(const struct command_line *line, const char *option,
     return false;
 }
 
-static bool is_missing(struct span s)
-{
-    return s.size == 0 || span_is(s, "NaN") || span_is(s, "nan") ||
-           span_is(s, "null") || span_is(s, "NA");
-}
-
-// A number as a training file writes it; infinities are numbers, and counted apart.
-static bool read_number(struct span s, double *out)
-{
-    char text[64];
-    if (s.size == 0 || s.size >= sizeof text)
-        return false;
-    memcpy(text, s.data, s.size);
-    text[s.size] = '\0';
-    char *end;
-    *out = strtod(text, &end);
-    return *end == '\0';
-}
-
 static int complain_row(const struct work *w, enum status st)
 {
     talk_complain("%s:%llu: %s: every row needs %u fields, quotes closed, times rising",
@@ -138,7 +119,7 @@ static int find_kinds(struct work *w)
         w->settings.rows_expected++;
         for (uint32_t i = 0; i < n; i++) {
             double number;
-            if (!is_missing(w->field[i]) && !read_number(w->field[i], &number))
+            if (!csv_is_missing(w->field[i]) && !csv_number(w->field[i], &number))
                 w->column[i].kind = KIND_CATEGORICAL;
         }
     }
@@ -166,9 +147,9 @@ static void take_value(const struct column *c, struct span field,
                        struct builder_value *out)
 {
     *out = (struct builder_value){.text = field, .state = VALUE_PRESENT};
-    if (is_missing(field))
+    if (csv_is_missing(field))
         out->state = VALUE_MISSING;
-    else if (c->kind == KIND_NUMERIC && !read_number(field, &out->number))
+    else if (c->kind == KIND_NUMERIC && !csv_number(field, &out->number))
         out->state = VALUE_TYPE_ERROR;
 }
 

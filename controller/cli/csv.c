@@ -169,3 +169,21 @@ enum status csv_rewind(struct csv *c)
     c->line = 0;
     return read_record(c);
 }
+
+bool csv_is_missing(struct span field)
+{
+    return field.size == 0 || span_is(field, "NaN") || span_is(field, "nan") ||
+           span_is(field, "null") || span_is(field, "NA");
+}
+
+bool csv_number(struct span field, double *out)
+{
+    char text[64];
+    if (field.size == 0 || field.size >= sizeof text)
+        return false;
+    memcpy(text, field.data, field.size);
+    text[field.size] = '\0';
+    char *end;
+    *out = strtod(text, &end);
+    return *end == '\0';
+}

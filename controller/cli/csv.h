@@ -4,6 +4,7 @@
 #ifndef KEDGE_CONTROLLER_CLI_CSV_H
 #define KEDGE_CONTROLLER_CLI_CSV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/span.h"
@@ -30,6 +31,12 @@ int32_t csv_find(const struct csv *c, const char *name);
 // for one that is too long; csv_line tells where.
 MUST_USE enum status csv_next(struct csv *c, struct span *field);
 uint64_t csv_line(const struct csv *c);
+
+// A field that stands for no value: empty, NaN, null, NA.
+bool csv_is_missing(struct span field);
+
+// A number as a training file writes it, infinities included; false for anything else.
+bool csv_number(struct span field, double *out);
 
 // From the first row again.
 MUST_USE enum status csv_rewind(struct csv *c);

@@ -16,6 +16,7 @@
 #include "common/setup/command.h"
 #include "common/sketch/quantile.h"
 #include "controller/cli/cli.h"
+#include "controller/cli/sketch_profile.h"
 #include "controller/cli/talk.h"
 
 #define FILE_MAX (64u << 20)
@@ -435,6 +436,10 @@ static const struct verb_row verbs[] = {
      COUNT(read_options), NULL},
     {"merge", "FILE...", "one sketch of many, of any k", merge, merge_options,
      COUNT(merge_options), NULL},
+    {"profile", "[FILE]", "all that is kept of each column of a table, or of numbers",
+     cli_sketch_profile, cli_sketch_profile_options, CLI_SKETCH_PROFILE_OPTIONS,
+     "FILE is CSV with a header. Without it, or as -, numbers are read from stdin. A "
+     "column is numeric when all its values are numbers."},
     {"build", "[FILE]", "a sketch of numbers from a file or stdin", build,
      build_options, COUNT(build_options), NULL},
 };
