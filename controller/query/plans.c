@@ -106,15 +106,26 @@ static void write_timeline(struct call *c, const struct record_plan *p)
 {
     json_key(c->j, "timeline");
     json_array(c->j);
-    say(c, p->created_event, "plan %llu: roll %.*s back to %.*s, mode %s",
-        (unsigned long long)case_number(p->plan), (int)p->from_version.size,
-        (const char *)p->from_version.data, (int)p->to_version.size,
+    bool is_advice = p->state == PLAN_RECOMMEND || p->state == PLAN_REFUSED;
+    say(c, p->created_event, "plan %llu: %s %.*s back to %.*s, mode %s",
+        (unsigned long long)case_number(p->plan), is_advice ? "would roll" : "roll",
+        (int)p->from_version.size, (const char *)p->from_version.data,
+        (int)p->to_version.size,
         p->to_version.size ? (const char *)p->to_version.data : "", modes[p->mode & 3]);
     for (uint32_t i = 0; i < p->step_count; i++)
         say_wave(c, &p->steps[i]);
     bool has_ended = p->state >= PLAN_DONE;
     uint64_t at = p->step_count ? p->steps[p->step_count - 1].ended_event : 0;
-    if (has_ended)
+    if (p->state == PLAN_RECOMMEND)
+        say(c, p->created_event,
+            "plan %llu is advice only: by mode observe Kedge does not act",
+            (unsigned long long)case_number(p->plan));
+    else if (p->state == PLAN_REFUSED)
+        say(c, p->created_event, "plan %llu refused, %.*s: %.*s",
+            (unsigned long long)case_number(p->plan), (int)p->code.size,
+            p->code.size ? (const char *)p->code.data : "", (int)p->why.size,
+            p->why.size ? (const char *)p->why.data : "");
+    else if (has_ended)
         say(c, at ? at : p->created_event, "plan %llu %s%s%.*s",
             (unsigned long long)case_number(p->plan), plan_state(p->state),
             p->code.size ? " " : "", (int)p->code.size,

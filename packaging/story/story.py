@@ -230,11 +230,12 @@ class Story:
         """What the controller makes of the world's own upset."""
         fresh = [a for a in self.alerts() if a["opened"][:10] >= STORM[0]]
         error = self.mean_loss(train.day(STORM[0]), train.day(STORM[1]))
-        self.tell.say(STORM[1], "the error was %.0f in those days; alerts: %s; plans: none "
-                      "new. It is the world, not the model: %s" % (
+        self.tell.say(STORM[1], "the error was %.0f in those days; new alerts: %s; new plans: "
+                      "none. No version changed in these days: %s" % (
                           error, len(fresh) or "none",
                           fresh[0]["diagnosis"]["reason"] if fresh else
-                          "no version changed, and two odd days are no drift"), "36")
+                          "it is the world, not the model, and two odd days are no drift"),
+                      "36")
 
     def serve(self, row):
         """One request to the host whose turn it is."""

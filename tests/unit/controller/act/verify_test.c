@@ -60,6 +60,31 @@ static void a_loss_that_came_back_is_recovered(void **state)
     assert_int_equal(judge(&v), VERIFY_RECOVERED);
 }
 
+static void expect_words(const struct verify *v, const char *begin, const char *end)
+{
+    struct buf why;
+    buf_init(&why, 1024);
+    (void)!verify_judge(v, 16, &why);
+    const char *text = buf_cstr(&why);
+    assert_int_equal(strncmp(text, begin, strlen(begin)), 0);
+    assert_true(strlen(text) >= strlen(end));
+    assert_string_equal(text + strlen(text) - strlen(end), end);
+    buf_fini(&why);
+}
+
+static void the_proof_says_how_far_it_came_back(void **state)
+{
+    (void)state;
+    struct verify none = loss_from_32_to_250(), half = none, worse = none;
+    expect_words(&none, "loss has no rows yet", "");
+    add_losses(&half, VERIFY_SWITCHED, 1, 141, 0, 24);
+    expect_words(&half, "loss is 141 over 24 rows",
+                 ", 50 % of the way back from 250 to 32");
+    add_losses(&worse, VERIFY_SWITCHED, 1, 300, 0, 24);
+    expect_words(&worse, "loss is 300 over 24 rows",
+                 "; it was 250, and 32 in the baseline");
+}
+
 static void a_loss_that_stayed_is_not(void **state)
 {
     (void)state;
@@ -136,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_that_came_back_is_recovered),
+        cmocka_unit_test(the_proof_says_how_far_it_came_back),
         cmocka_unit_test(a_loss_that_stayed_is_not),
         cmocka_unit_test(half_way_or_too_few_is_inconclusive),
         cmocka_unit_test(a_recovered_control_takes_the_proof_away),
