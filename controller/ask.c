@@ -15,6 +15,7 @@
 #include "controller/gate/door.h"
 #include "controller/log/keys.h"
 #include "controller/log/records.h"
+#include "controller/watch/scene.h"
 #include "proto/messages/catalog.h"
 #include "proto/messages/record.h"
 
@@ -177,6 +178,27 @@ static uint64_t heard(void *self, const uint8_t *agent)
     return a ? a->seen_ns : 0;
 }
 
+// Which model caused it? The watch answers, from the store alone.
+static enum status why(struct shelf *s, const struct query_ask *ask, struct json *j,
+                       const char **fault)
+{
+    struct span at = pairs_get(ask->arg, ask->args, "at");
+    struct span endpoint = pairs_get(ask->arg, ask->args, "endpoint");
+    struct scene_ask q = {.kpi = pairs_get(ask->arg, ask->args, "kpi"),
+                          .model = pairs_get(ask->arg, ask->args, "model")};
+    if (endpoint.size)
+        q.kpi = endpoint;
+    *fault = "at: write it like 2026-03-01T14:05:00Z";
+    if (at.size)
+        ST_TRY(text_time(at, &q.at_ns));
+    *fault = "say --kpi NAME, --endpoint NAME or --model NAME";
+    if (q.kpi.size == 0 && q.model.size == 0)
+        return ST_RANGE;
+    return scene_answer(s, &q, j, fault);
+}
+
+static const struct query_guest guest = {.why = why};
+
 static void query(struct core *c, struct shelf *s, const struct question *q)
 {
     struct query_ask ask = {.verb = q->q.verb,
@@ -186,6 +208,7 @@ static void query(struct core *c, struct shelf *s, const struct question *q)
                             .now_ns = c->wall_ns,
                             .silent_ns = SILENT_NS,
                             .heard = heard,
+                            .guest = &guest,
                             .heard_self = c->fleet};
     struct buf out;
     uint8_t code = 0;

@@ -69,23 +69,29 @@ void counts_encode(const uint64_t *count, size_t n, struct buf *out)
     buf_put(out, bytes, size);
 }
 
-// Reads one number at `at`, behind which there are eight bytes at least; returns where
-// the next one is.
-static inline const uint8_t *take(const struct scale *s, unsigned class,
-                                  const uint8_t *at, uint64_t *out, bool *is_bad)
+// Where the next number is, and whether one before it was longer than it need be. (Told
+// by value: through a pointer each number would wait for the one before it.)
+struct place {
+    const uint8_t *at;
+    bool is_bad;
+};
+
+// Reads one number, behind which there are eight bytes at least.
+static inline struct place take(const struct scale *s, unsigned class, struct place p,
+                                uint64_t *out)
 {
-    *out = load_le64(at) & s->most[class];
-    *is_bad |= *out < s->least[class];
-    return at + s->length[class];
+    uint64_t v = load_le64(p.at) & s->most[class];
+    *out = v;
+    return (struct place){p.at + s->length[class], p.is_bad | (v < s->least[class])};
 }
 
-static const uint8_t *take_four(const struct scale *s, unsigned classes,
-                                const uint8_t *at, uint64_t out[4], bool *is_bad)
+static inline struct place take_four(const struct scale *s, unsigned classes,
+                                     struct place p, uint64_t out[4])
 {
-    at = take(s, classes & 3, at, &out[0], is_bad);
-    at = take(s, classes >> 2 & 3, at, &out[1], is_bad);
-    at = take(s, classes >> 4 & 3, at, &out[2], is_bad);
-    return take(s, classes >> 6, at, &out[3], is_bad);
+    p = take(s, classes & 3, p, &out[0]);
+    p = take(s, classes >> 2 & 3, p, &out[1]);
+    p = take(s, classes >> 4 & 3, p, &out[2]);
+    return take(s, classes >> 6, p, &out[3]);
 }
 
 static size_t size_of_four(const struct scale *s, unsigned classes)
@@ -96,30 +102,30 @@ static size_t size_of_four(const struct scale *s, unsigned classes)
 
 // Near the end of the bytes four numbers are read from a copy with room behind it.
 static enum status take_last(const struct scale *s, unsigned classes,
-                             struct cursor *from, uint64_t out[4], bool *is_bad)
+                             struct cursor *from, uint64_t out[4])
 {
     uint8_t room[FOUR_BYTES_MAX + 8] = {0};
     struct span bytes;
     ST_TRY(cursor_bytes(from, size_of_four(s, classes), &bytes));
     if (bytes.size)
         memcpy(room, bytes.data, bytes.size);
-    take_four(s, classes, room, out, is_bad);
-    return ST_OK;
+    struct place end = take_four(s, classes, (struct place){room, false}, out);
+    return end.is_bad ? ST_CORRUPT : ST_OK;
 }
 
 static enum status take_all(const struct scale *s, struct span lengths,
-                            struct cursor *from, uint64_t *out, bool *is_bad)
+                            struct cursor *from, uint64_t *out)
 {
-    for (size_t i = 0; i < lengths.size; i++, out += 4) {
-        unsigned classes = lengths.data[i];
-        if (from->left.size < FOUR_BYTES_MAX + 8) {
-            ST_TRY(take_last(s, classes, from, out, is_bad));
-            continue;
-        }
-        const uint8_t *end = take_four(s, classes, from->left.data, out, is_bad);
-        from->left.size -= (size_t)(end - from->left.data);
-        from->left.data = end;
-    }
+    struct place p = {from->left.data, false};
+    const uint8_t *end = p.at + from->left.size;
+    size_t i = 0;
+    for (; i < lengths.size && end - p.at >= FOUR_BYTES_MAX + 8; i++)
+        p = take_four(s, lengths.data[i], p, out + 4 * i);
+    if (p.is_bad)
+        return ST_CORRUPT;
+    from->left = span_of(p.at, (size_t)(end - p.at));
+    for (; i < lengths.size; i++)
+        ST_TRY(take_last(s, lengths.data[i], from, out + 4 * i));
     return ST_OK;
 }
 
@@ -129,15 +135,14 @@ enum status counts_decode(struct cursor *from, uint64_t *count, size_t n)
     uint64_t row[COUNTS_MAX];
     uint8_t name;
     struct span lengths;
-    bool is_bad = false;
     ST_TRY(cursor_u8(from, &name));
     if (name > SCALE_LONG)
         return ST_CORRUPT;
     ST_TRY(cursor_bytes(from, (n + 3) / 4, &lengths));
     if (n % 4 && lengths.data[n / 4] >> n % 4 * 2) // numbers behind the last one
         return ST_CORRUPT;
-    ST_TRY(take_all(&scales[name], lengths, from, row, &is_bad));
-    if (is_bad || (name == SCALE_LONG && scale_of(row, n) == SCALE_SHORT))
+    ST_TRY(take_all(&scales[name], lengths, from, row));
+    if (name == SCALE_LONG && scale_of(row, n) == SCALE_SHORT)
         return ST_CORRUPT;
     memcpy(count, row, n * sizeof *count);
     return ST_OK;

@@ -141,23 +141,23 @@ enum status distinct_prepare(struct distinct *d)
     return ST_OK;
 }
 
-double distinct_inverse(unsigned v)
+static void raise_register(struct distinct *d, uint8_t *reg, uint8_t value)
 {
-    return ldexp(1, -(int)v);
-}
-
-static void put_register(struct distinct *d, uint32_t coupon)
-{
-    uint8_t *reg = &d->reg[coupon & ((UINT32_C(1) << d->lg_k) - 1)];
-    uint8_t old = *reg, value = coupon_value(coupon);
-    if (value <= old)
-        return;
+    uint8_t old = *reg;
     *reg = value;
     if (d->is_unordered)
         return;
     d->hip += (double)(UINT32_C(1) << d->lg_k) / (d->inverse[0] + d->inverse[1]);
     d->inverse[old >= 32] -= distinct_inverse(old);
     d->inverse[value >= 32] += distinct_inverse(value);
+}
+
+// Soon nearly every value finds its register high enough.
+static inline void put_register(struct distinct *d, uint32_t coupon)
+{
+    uint8_t *reg = &d->reg[coupon & ((UINT32_C(1) << d->lg_k) - 1)];
+    if (coupon_value(coupon) > *reg)
+        raise_register(d, reg, coupon_value(coupon));
 }
 
 // Goes over to registers; the coupons stay in their table, of no more use.
@@ -174,12 +174,8 @@ static void spend_coupons(struct distinct *d)
     d->hip = estimate;
 }
 
-static void put(struct distinct *d, uint32_t coupon)
+static void put_coupon(struct distinct *d, uint32_t coupon)
 {
-    if (d->has_registers) {
-        put_register(d, coupon);
-        return;
-    }
     assert(is_prepared(d));
     if (*slot_of(d, coupon))
         return;
@@ -191,16 +187,24 @@ static void put(struct distinct *d, uint32_t coupon)
     put_register(d, coupon);
 }
 
+static inline void put(struct distinct *d, uint32_t coupon)
+{
+    if (d->has_registers)
+        put_register(d, coupon);
+    else
+        put_coupon(d, coupon);
+}
+
 // The two halves of MurmurHash3 x64 128.
 struct halves {
     uint64_t low;
     uint64_t high;
 };
 
+// The register's value is the zeros before the first one, 62 at most, and 1.
 static uint32_t coupon_of(struct halves h)
 {
-    uint32_t zeros = h.high ? (uint32_t)__builtin_clzll(h.high) : 64;
-    uint32_t value = (zeros < REGISTER_MAX - 1 ? zeros : REGISTER_MAX - 1) + 1;
+    uint32_t value = (uint32_t)__builtin_clzll(h.high | 3) + 1;
     return value << COUPON_PLACE_BITS | (uint32_t)(h.low & (COUPON_PLACES - 1));
 }
 

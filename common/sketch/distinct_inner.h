@@ -49,8 +49,11 @@ static inline uint32_t coupons_max(unsigned lg_k)
     return lg_k < SET_LG_K_LEAST ? LIST_COUPONS_MAX : 3 * (UINT32_C(1) << lg_k) / 32;
 }
 
-// 2^-v.
-double distinct_inverse(unsigned v);
+// 2^-v for v <= REGISTER_MAX.
+static inline double distinct_inverse(unsigned v)
+{
+    return 1.0 / (double)(UINT64_C(1) << v);
+}
 
 // How many registers have each value.
 void distinct_histogram(const uint8_t *reg, size_t n, uint32_t count[REGISTER_MAX + 1]);

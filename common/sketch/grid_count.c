@@ -40,11 +40,19 @@ static inline uint32_t below_f32(const float *edge, float x)
     return j + (uint32_t)(edge[j] < x);
 }
 
+// In a grid of values, of which j are below x: the next one is x, or else x is unknown.
+// "Above" is asked instead of "not equal", which would cost a branch for NaN.
+static inline uint32_t known_or_other(const double *edge, uint32_t other, uint32_t j,
+                                      double x)
+{
+    return edge[j] > x ? other : j;
+}
+
 uint32_t grid_cell_of(const struct grid *g, double value)
 {
     assert(g->form != GRID_CATEGORIES);
     uint32_t j = below_f64(g->edge, value);
-    return g->form == GRID_VALUES && g->edge[j] != value ? g->edges : j;
+    return g->form == GRID_VALUES ? known_or_other(g->edge, g->edges, j, value) : j;
 }
 
 static void count_f32_plain(const struct grid *g, const float *x, size_t n,
@@ -53,7 +61,7 @@ static void count_f32_plain(const struct grid *g, const float *x, size_t n,
     bool is_values = g->form == GRID_VALUES;
     for (size_t i = 0; i < n; i++) {
         uint32_t j = below_f32(g->edge_down, x[i]);
-        j = is_values && g->edge[j] != (double)x[i] ? g->edges : j;
+        j = is_values ? known_or_other(g->edge, g->edges, j, (double)x[i]) : j;
         h->count[i % HISTOGRAMS][j]++;
     }
 }
@@ -65,7 +73,7 @@ static void count_f64_plain(const struct grid *g, const double *x, size_t n,
     bool is_values = g->form == GRID_VALUES;
     for (size_t i = 0; i < n; i++) {
         uint32_t j = below_f64(edge, x[i]);
-        j = is_values && edge[j] != x[i] ? g->edges : j;
+        j = is_values ? known_or_other(g->edge, g->edges, j, x[i]) : j;
         h->count[i % HISTOGRAMS][j]++;
     }
 }
@@ -92,8 +100,8 @@ SSE2_INLINE uint32_t step_four(const float *edge, __m128 x)
     return ones_of[_mm_movemask_ps(_mm_cmplt_ps(_mm_loadu_ps(edge), x))];
 }
 
-SSE2_INLINE void count_f32_fours(const struct grid *g, const float *x, size_t n,
-                                 bool is_values, struct histograms *h)
+SSE2_INLINE size_t count_f32_fours(const struct grid *g, const float *x, size_t n,
+                                   bool is_values, struct histograms *h)
 {
     const float *edge = g->edge_down;
     struct fours f;
@@ -106,19 +114,18 @@ SSE2_INLINE void count_f32_fours(const struct grid *g, const float *x, size_t n,
         uint32_t j = step_four(f.coarse, v);
         j = j * 4 + step_four(f.middle[j], v);
         j = j * 4 + step_four(edge + j * 4, v);
-        if (is_values)
-            j = g->edge[j] == (double)x[i] ? j : g->edges;
+        j = is_values ? known_or_other(g->edge, g->edges, j, (double)x[i]) : j;
         h->count[i % HISTOGRAMS][j]++;
     }
+    return n;
 }
 
-static void count_f32_sse2(const struct grid *g, const float *x, size_t n,
-                           struct histograms *h)
+static size_t count_f32_sse2(const struct grid *g, const float *x, size_t n,
+                             struct histograms *h)
 {
     if (g->form == GRID_VALUES)
-        count_f32_fours(g, x, n, true, h);
-    else
-        count_f32_fours(g, x, n, false, h);
+        return count_f32_fours(g, x, n, true, h);
+    return count_f32_fours(g, x, n, false, h);
 }
 
 // AVX2: eight values side by side. The first step compares them with every eighth edge,
@@ -172,66 +179,67 @@ AVX2_INLINE __m256i below_eights(const struct eights *e, __m256 x)
     return one_more(below, of_row(e->fine[6], row), x);
 }
 
-AVX2_INLINE void count_f32_eights(const struct grid *g, const float *x, size_t n,
-                                  bool is_values, struct histograms *h)
+// What a search among rounded edges leaves to do. Constants, which decide `settle` at
+// compile time.
+struct rest {
+    const double *edge;
+    uint32_t other;
+    int steps;      // edges that may have become one float with the value: 0..2
+    bool is_values; // and is it one of the known values?
+};
+
+AVX2_INLINE uint32_t settle(const struct rest *r, uint32_t j, double x)
+{
+    if (r->steps > 0)
+        j += r->edge[j] < x;
+    if (r->steps > 1)
+        j += r->edge[j] < x;
+    return r->is_values ? known_or_other(r->edge, r->other, j, x) : j;
+}
+
+// These return how many values they took, a multiple of eight. (They do not go on to
+// the plain form themselves: a call at their end would leave the upper halves of the
+// vectors in use, which slows all older code for as long as they are.)
+AVX2_INLINE size_t count_f32_eights(const struct grid *g, const float *x, size_t n,
+                                    struct rest rest, struct histograms *h)
 {
     struct eights e;
     eights_init(&e, g->edge_down);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         _Alignas(32) uint32_t j[8];
-        __m256i below = below_eights(&e, _mm256_loadu_ps(x + i));
+        const float *v = x + i;
+        __m256i below = below_eights(&e, _mm256_loadu_ps(v));
         _mm256_storeu_si256((__m256i *)(void *)j, below);
-        for (size_t k = 0; is_values && k < 8; k++)
-            j[k] = g->edge[j[k]] == (double)x[i + k] ? j[k] : g->edges;
-        h->count[0][j[0]]++;
-        h->count[1][j[1]]++;
-        h->count[2][j[2]]++;
-        h->count[3][j[3]]++;
-        h->count[0][j[4]]++;
-        h->count[1][j[5]]++;
-        h->count[2][j[6]]++;
-        h->count[3][j[7]]++;
+        h->count[0][settle(&rest, j[0], (double)v[0])]++;
+        h->count[1][settle(&rest, j[1], (double)v[1])]++;
+        h->count[2][settle(&rest, j[2], (double)v[2])]++;
+        h->count[3][settle(&rest, j[3], (double)v[3])]++;
+        h->count[0][settle(&rest, j[4], (double)v[4])]++;
+        h->count[1][settle(&rest, j[5], (double)v[5])]++;
+        h->count[2][settle(&rest, j[6], (double)v[6])]++;
+        h->count[3][settle(&rest, j[7], (double)v[7])]++;
     }
-    count_f32_plain(g, x + i, n - i, h);
+    return i;
 }
 
-AVX2 static void count_f32_avx2(const struct grid *g, const float *x, size_t n,
-                                struct histograms *h)
+AVX2 static size_t count_f32_avx2(const struct grid *g, const float *x, size_t n,
+                                  struct histograms *h)
 {
     if (g->form == GRID_VALUES)
-        count_f32_eights(g, x, n, true, h);
-    else
-        count_f32_eights(g, x, n, false, h);
-}
-
-// What a search among rounded edges leaves in doubt.
-struct doubt {
-    const double *edge;
-    uint32_t other; // the cell of unknown values, in a grid of values
-    bool is_values;
-    bool is_double; // two edges may have become one float
-};
-
-AVX2_INLINE uint32_t settle(const struct doubt *d, uint32_t j, double x)
-{
-    j += d->edge[j] < x;
-    if (d->is_double)
-        j += d->edge[j] < x;
-    return d->is_values && d->edge[j] != x ? d->other : j;
+        return count_f32_eights(g, x, n, (struct rest){g->edge, g->edges, 0, true}, h);
+    return count_f32_eights(g, x, n, (struct rest){NULL, 0, 0, false}, h);
 }
 
 // Doubles are searched as floats. Rounding keeps the order, so only edges that round to
 // the same float as the value are in doubt: they begin where the search ended, and are
 // compared again as what they are. There are one or two of them (an atom's edges are
 // neighbours), or the grid is not searched like this.
-AVX2_INLINE void count_f64_eights(const struct grid *g, const double *x, size_t n,
-                                  struct doubt d, struct histograms *h)
+AVX2_INLINE size_t count_f64_eights(const struct grid *g, const double *x, size_t n,
+                                    struct rest rest, struct histograms *h)
 {
     struct eights e;
     eights_init(&e, g->edge_near);
-    d.edge = g->edge;
-    d.other = g->edges;
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         _Alignas(32) uint32_t j[8];
@@ -240,29 +248,30 @@ AVX2_INLINE void count_f64_eights(const struct grid *g, const double *x, size_t 
         __m128 high = _mm256_cvtpd_ps(_mm256_loadu_pd(v + 4));
         __m256i below = below_eights(&e, _mm256_set_m128(high, low));
         _mm256_storeu_si256((__m256i *)(void *)j, below);
-        h->count[0][settle(&d, j[0], v[0])]++;
-        h->count[1][settle(&d, j[1], v[1])]++;
-        h->count[2][settle(&d, j[2], v[2])]++;
-        h->count[3][settle(&d, j[3], v[3])]++;
-        h->count[0][settle(&d, j[4], v[4])]++;
-        h->count[1][settle(&d, j[5], v[5])]++;
-        h->count[2][settle(&d, j[6], v[6])]++;
-        h->count[3][settle(&d, j[7], v[7])]++;
+        h->count[0][settle(&rest, j[0], v[0])]++;
+        h->count[1][settle(&rest, j[1], v[1])]++;
+        h->count[2][settle(&rest, j[2], v[2])]++;
+        h->count[3][settle(&rest, j[3], v[3])]++;
+        h->count[0][settle(&rest, j[4], v[4])]++;
+        h->count[1][settle(&rest, j[5], v[5])]++;
+        h->count[2][settle(&rest, j[6], v[6])]++;
+        h->count[3][settle(&rest, j[7], v[7])]++;
     }
-    count_f64_plain(g, x + i, n - i, h);
+    return i;
 }
 
-// The constants decide `settle` at compile time.
-AVX2 static void count_f64_avx2(const struct grid *g, const double *x, size_t n,
-                                struct histograms *h)
+AVX2 static size_t count_f64_avx2(const struct grid *g, const double *x, size_t n,
+                                  struct histograms *h)
 {
-    if (g->form == GRID_VALUES)
-        count_f64_eights(g, x, n, (struct doubt){.is_values = true, .is_double = true},
-                         h);
-    else if (g->rounding == ROUNDING_PAIRS)
-        count_f64_eights(g, x, n, (struct doubt){.is_double = true}, h);
-    else
-        count_f64_eights(g, x, n, (struct doubt){.is_double = false}, h);
+    const double *edge = g->edge;
+    bool is_values = g->form == GRID_VALUES, is_pairs = g->rounding == ROUNDING_PAIRS;
+    if (is_values && is_pairs)
+        return count_f64_eights(g, x, n, (struct rest){edge, g->edges, 2, true}, h);
+    if (is_values)
+        return count_f64_eights(g, x, n, (struct rest){edge, g->edges, 1, true}, h);
+    if (is_pairs)
+        return count_f64_eights(g, x, n, (struct rest){edge, 0, 2, false}, h);
+    return count_f64_eights(g, x, n, (struct rest){edge, 0, 1, false}, h);
 }
 
 #endif
@@ -270,32 +279,27 @@ AVX2 static void count_f64_avx2(const struct grid *g, const double *x, size_t n,
 static void fill_f32(const struct grid *g, const float *x, size_t n,
                      struct histograms *h)
 {
+    size_t done = 0;
 #if defined(__x86_64__)
-    switch (simd_level()) {
-    case SIMD_AVX2:
-        count_f32_avx2(g, x, n, h);
-        return;
-    case SIMD_SSE2:
-        count_f32_sse2(g, x, n, h);
-        return;
-    case SIMD_PORTABLE:
-        break;
-    }
+    enum simd_level level = simd_level();
+    if (level == SIMD_AVX2)
+        done = count_f32_avx2(g, x, n, h);
+    else if (level == SIMD_SSE2)
+        done = count_f32_sse2(g, x, n, h);
 #endif
-    count_f32_plain(g, x, n, h);
+    count_f32_plain(g, x + done, n - done, h);
 }
 
 // Two doubles a vector gain nothing over six scalar halvings, so there is no SSE2 form.
 static void fill_f64(const struct grid *g, const double *x, size_t n,
                      struct histograms *h)
 {
+    size_t done = 0;
 #if defined(__x86_64__)
-    if (simd_level() == SIMD_AVX2 && g->rounding != ROUNDING_JOINS) {
-        count_f64_avx2(g, x, n, h);
-        return;
-    }
+    if (simd_level() == SIMD_AVX2 && g->rounding != ROUNDING_JOINS)
+        done = count_f64_avx2(g, x, n, h);
 #endif
-    count_f64_plain(g, x, n, h);
+    count_f64_plain(g, x + done, n - done, h);
 }
 
 static void add_histograms(const struct grid *g, const struct histograms *h,

@@ -206,11 +206,9 @@ static bool add_valid(struct profile *p, struct numbers x, const double *predict
     return true;
 }
 
-// Counts one row; true when its value is valid.
-static bool classify(struct counters *c, uint8_t state, double v)
+// Counts a row without a valid value.
+static void count_odd(struct counters *c, uint8_t state, double v)
 {
-    if (state == VALUE_PRESENT && isfinite(v))
-        return true;
     if (state == VALUE_MISSING)
         c->missing++;
     else if (state != VALUE_PRESENT)
@@ -221,34 +219,38 @@ static bool classify(struct counters *c, uint8_t state, double v)
         c->pos_inf++;
     else
         c->neg_inf++;
-    return false;
 }
 
 // Takes the valid rows out of a block that has others, or values of another width.
 static size_t sift(struct profile *p, struct numbers x, const uint8_t *state,
                    const double *prediction, size_t n, struct sifted *out)
 {
+    bool is_float = p->width == GRID_F32;
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         double v = numbers_at(x, i);
-        if (p->width == GRID_F32)
-            v = (double)(float)v;
-        if (!classify(&p->counters, state ? state[i] : VALUE_PRESENT, v))
+        v = is_float ? (double)(float)v : v;
+        uint8_t how = state ? state[i] : VALUE_PRESENT;
+        if (how != VALUE_PRESENT || !isfinite(v)) {
+            count_odd(&p->counters, how, v);
             continue;
-        out->f64[kept] = v;
-        out->f32[kept] = (float)v;
-        out->prediction[kept] = prediction ? prediction[i] : NAN;
+        }
+        if (is_float)
+            out->f32[kept] = (float)v;
+        else
+            out->f64[kept] = v;
+        if (prediction)
+            out->prediction[kept] = prediction[i];
         kept++;
     }
     return kept;
 }
 
+// The first is 0 and each is like the one before it.
 static bool is_all_present(const uint8_t *state, size_t n)
 {
-    uint8_t any = 0;
-    for (size_t i = 0; state && i < n; i++)
-        any |= state[i];
-    return any == 0;
+    return !state ||
+           (state[0] == VALUE_PRESENT && memcmp(state, state + 1, n - 1) == 0);
 }
 
 static void update_block(struct profile *p, struct numbers x, const uint8_t *state,
@@ -319,8 +321,10 @@ void profile_update_hash(struct profile *p, const struct profile_categories *row
     for (size_t i = 0; i < rows->n; i++) {
         uint8_t state = rows->state ? rows->state[i] : VALUE_PRESENT;
         p->counters.rows++;
-        if (classify(&p->counters, state, 0))
+        if (state == VALUE_PRESENT)
             add_category(p, rows->hash[i], rows->text ? rows->text[i] : hidden);
+        else
+            count_odd(&p->counters, state, 0);
     }
 }
 

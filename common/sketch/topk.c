@@ -17,11 +17,10 @@
 #define ODD_A UINT64_C(0x9e3779b97f4a7c15)
 #define ODD_B UINT64_C(0xd6e8feb86659fd93)
 
-// A value on its way into the table.
-struct value {
-    uint64_t key;
-    struct span text; // empty: a hash
-};
+// A value on its way into the table is its key and its text, which is empty when the
+// key is the hash itself. (As one struct they would go through memory in two sizes, and
+// wait there for longer than all the rest takes.)
+static const struct span no_text = {NULL, 0};
 
 static bool is_hash_text(struct span text, uint64_t *hash)
 {
@@ -39,33 +38,38 @@ static bool is_hash_text(struct span text, uint64_t *hash)
     return true;
 }
 
+// 1 to 8 bytes as one word, in loads that may overlap; different for different bytes.
+static inline uint64_t word_of(const uint8_t *p, size_t n)
+{
+    if (n >= 4)
+        return (uint64_t)load_le32(p) << 32 | load_le32(p + n - 4);
+    return (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
+}
+
 // Words of eight bytes, each multiplied into the state. With a secret seed nobody can
 // prepare texts that meet in one slot; it is no digest.
 static uint64_t key_of_text(uint64_t seed, struct span text)
 {
     uint64_t h = seed ^ text.size * ODD_A;
-    const uint8_t *at = text.data, *end = at + text.size;
-    for (; end - at >= 8; at += 8) {
-        h = (h ^ load_le64(at)) * ODD_B;
+    const uint8_t *p = text.data;
+    size_t n = text.size;
+    for (; n > 8; n -= 8, p += 8) {
+        h = (h ^ load_le64(p)) * ODD_B;
         h ^= h >> 32;
     }
-    uint64_t rest = 0;
-    for (unsigned shift = 0; at < end; at++, shift += 8)
-        rest |= (uint64_t)*at << shift;
-    h = (h ^ rest) * ODD_B;
-    h ^= h >> 29;
-    h *= ODD_A;
+    h = (h ^ (n ? word_of(p, n) : 0)) * ODD_B;
+    h = (h ^ h >> 29) * ODD_A;
     return h ^ h >> 32;
 }
 
-static struct value value_of(const struct topk *t, struct span text)
+// Makes a text that is a hash into one.
+static uint64_t key_of(const struct topk *t, struct span *text)
 {
-    struct value v = {.key = 0};
-    if (!is_hash_text(text, &v.key)) {
-        v.key = key_of_text(t->seed, text);
-        v.text = text;
-    }
-    return v;
+    uint64_t hash;
+    if (!is_hash_text(*text, &hash))
+        return key_of_text(t->seed, *text);
+    *text = no_text;
+    return hash;
 }
 
 static struct span cut(struct span text)
@@ -83,22 +87,35 @@ struct span topk_text(const struct topk *t, const struct topk_slot *s)
     return s->size ? span_of(t->texts.data + s->text + 1, s->size) : span_of(NULL, 0);
 }
 
-static bool is_same(const struct topk *t, const struct topk_slot *s,
-                    const struct value *v)
+static inline uint32_t home_of(const struct topk *t, uint64_t key)
 {
-    return s->key == v->key && s->size == v->text.size &&
-           (s->size == 0 ||
-            memcmp(t->texts.data + s->text + 1, v->text.data, s->size) == 0);
+    return (uint32_t)(key * ODD_A >> (64 - t->lg_slots));
+}
+
+static inline bool is_same_text(const struct topk *t, const struct topk_slot *s,
+                                struct span text)
+{
+    const uint8_t *kept = t->texts.data + s->text + 1;
+    if (s->size != text.size)
+        return false;
+    return text.size <= 8 ? word_of(kept, text.size) == word_of(text.data, text.size)
+                          : memcmp(kept, text.data, text.size) == 0;
 }
 
 // The slot of the value, or the free one where it would go.
-static struct topk_slot *find(const struct topk *t, const struct value *v)
+static inline struct topk_slot *find(const struct topk *t, uint64_t key,
+                                     struct span text)
 {
     uint32_t mask = (UINT32_C(1) << t->lg_slots) - 1;
-    uint32_t at = (uint32_t)(v->key * ODD_A >> (64 - t->lg_slots));
-    while (t->slot[at].weight && !is_same(t, &t->slot[at], v))
-        at = (at + 1) & mask;
-    return &t->slot[at];
+    for (uint32_t at = home_of(t, key);; at = (at + 1) & mask) {
+        struct topk_slot *s = &t->slot[at];
+        if (s->weight == 0)
+            return s;
+        if (s->key != key)
+            continue;
+        if (text.size == 0 ? s->size == 0 : is_same_text(t, s, text))
+            return s;
+    }
 }
 
 static size_t texts_limit(unsigned lg_max)
@@ -171,7 +188,7 @@ void topk_reset(struct topk *t)
 static void put_back(struct topk *t, struct topk_slot s)
 {
     uint32_t mask = (UINT32_C(1) << t->lg_slots) - 1;
-    uint32_t at = (uint32_t)(s.key * ODD_A >> (64 - t->lg_slots));
+    uint32_t at = home_of(t, s.key);
     while (t->slot[at].weight)
         at = (at + 1) & mask;
     t->slot[at] = s;
@@ -262,8 +279,7 @@ static void sweep_texts(struct topk *t)
         uint8_t *entry = t->texts.data + at;
         step = 1 + (size_t)entry[0];
         struct span text = span_of(entry + 1, entry[0]);
-        struct value v = {key_of_text(t->seed, text), text};
-        struct topk_slot *s = find(t, &v);
+        struct topk_slot *s = find(t, key_of_text(t->seed, text), text);
         if (!s->weight || s->text != at)
             continue;
         s->text = (uint32_t)to;
@@ -293,55 +309,59 @@ static bool make_text_room(struct topk *t, size_t size)
 }
 
 // Fills a free slot; there is room for the text.
-static void put_new(struct topk *t, struct topk_slot *s, const struct value *v,
+static void put_new(struct topk *t, struct topk_slot *s, uint64_t key, struct span text,
                     uint64_t weight)
 {
-    *s = (struct topk_slot){v->key, weight, 0, (uint32_t)v->text.size};
+    *s = (struct topk_slot){key, weight, 0, (uint32_t)text.size};
     t->active++;
-    if (v->text.size == 0)
+    if (text.size == 0)
         return;
     s->text = (uint32_t)t->texts.size;
-    buf_put_u8(&t->texts, (uint8_t)v->text.size);
-    buf_put_span(&t->texts, v->text);
+    buf_put_u8(&t->texts, (uint8_t)text.size);
+    buf_put_span(&t->texts, text);
 }
 
 enum status topk_put_new(struct topk *t, struct span text, uint64_t weight)
 {
-    struct value v = value_of(t, text);
-    struct topk_slot *s = find(t, &v);
+    uint64_t key = key_of(t, &text);
+    struct topk_slot *s = find(t, key, text);
     if (s->weight)
         return ST_EXISTS;
-    put_new(t, s, &v, weight);
+    put_new(t, s, key, text, weight);
     return ST_OK;
 }
 
-// Counts without the total. ST_NOMEM: nothing changed.
-static enum status count(struct topk *t, const struct value *v, uint64_t weight)
+// Counts a value for the first time, without the total. On failure nothing changed.
+static enum status count_new(struct topk *t, struct topk_slot *s, uint64_t key,
+                             struct span text, uint64_t weight)
 {
-    struct topk_slot *s = find(t, v);
-    if (s->weight) {
-        s->weight += weight;
-        return ST_OK;
-    }
-    if (v->text.size) {
-        if (!text_is_utf8(v->text))
+    if (text.size) {
+        if (!text_is_utf8(text))
             return ST_RANGE;
-        if (!make_text_room(t, v->text.size + 1))
+        if (!make_text_room(t, text.size + 1))
             return ST_NOMEM;
     }
-    put_new(t, s, v, weight);
+    put_new(t, s, key, text, weight);
     if (t->active > topk_active_max(t->lg_max))
         purge(t);
+    return ST_OK;
+}
+
+static inline enum status count(struct topk *t, uint64_t key, struct span text,
+                                uint64_t weight)
+{
+    struct topk_slot *s = find(t, key, text);
+    if (s->weight == 0)
+        return count_new(t, s, key, text, weight);
+    s->weight += weight;
     return ST_OK;
 }
 
 void topk_add_hash(struct topk *t, uint64_t hash, uint64_t weight)
 {
     assert(t->lg_slots == t->lg_max);
-    struct value v = {.key = hash};
-    if (weight == 0 || count(t, &v, weight) != ST_OK)
-        return;
-    t->total += weight;
+    if (weight && count(t, hash, no_text, weight) == ST_OK)
+        t->total += weight;
 }
 
 enum status topk_add(struct topk *t, struct span text, uint64_t weight)
@@ -351,8 +371,9 @@ enum status topk_add(struct topk *t, struct span text, uint64_t weight)
         return ST_RANGE;
     if (weight == 0)
         return ST_OK;
-    struct value v = value_of(t, cut(text));
-    ST_TRY(count(t, &v, weight));
+    text = cut(text);
+    uint64_t key = key_of(t, &text);
+    ST_TRY(count(t, key, text, weight));
     t->total += weight;
     return ST_OK;
 }
@@ -364,10 +385,9 @@ static void count_all(struct topk *into, const struct topk *from)
     const struct topk_slot *sorted[TOPK_ACTIVE_MAX];
     uint32_t n = topk_sorted(from, sorted);
     for (uint32_t i = 0; i < n; i++) {
-        struct value v = {sorted[i]->key, topk_text(from, sorted[i])};
-        if (v.text.size)
-            v.key = key_of_text(into->seed, v.text);
-        enum status st = count(into, &v, sorted[i]->weight);
+        struct span text = topk_text(from, sorted[i]);
+        uint64_t key = text.size ? key_of_text(into->seed, text) : sorted[i]->key;
+        enum status st = count(into, key, text, sorted[i]->weight);
         assert(st == ST_OK);
         (void)st;
     }
@@ -419,8 +439,7 @@ static struct topk_item item_of(const struct topk *t, const struct topk_slot *s)
 
 struct topk_item topk_get_hash(const struct topk *t, uint64_t hash)
 {
-    struct value v = {.key = hash};
-    const struct topk_slot *s = find(t, &v);
+    const struct topk_slot *s = find(t, hash, no_text);
     if (s->weight)
         return item_of(t, s);
     return (struct topk_item){.hash = hash, .upper = t->offset};
@@ -428,11 +447,12 @@ struct topk_item topk_get_hash(const struct topk *t, uint64_t hash)
 
 struct topk_item topk_get(const struct topk *t, struct span text)
 {
-    struct value v = value_of(t, text);
-    const struct topk_slot *s = find(t, &v);
+    uint64_t key = key_of(t, &text);
+    const struct topk_slot *s = find(t, key, text);
     if (s->weight)
         return item_of(t, s);
-    return (struct topk_item){.text = v.text, .upper = t->offset};
+    return (struct topk_item){
+        .text = text, .hash = text.size ? 0 : key, .upper = t->offset};
 }
 
 uint32_t topk_heaviest(const struct topk *t, uint32_t n, struct topk_item *out)

@@ -16,7 +16,7 @@ const struct option_row cli_model_options[CLI_MODEL_OPTIONS] = {
      "FILE"},
     {"train-digest", 0, VALUE_TEXT, NULL, "the same, when the file is elsewhere", NULL,
      "sha256:HEX"},
-    {"git", 0, VALUE_TEXT, NULL, "the code's commit", NULL, "COMMIT"},
+    {"git", 0, VALUE_TEXT, NULL, "the code's commit, in full", NULL, "COMMIT"},
     {"parent", 0, VALUE_NAME, NULL, "the version that it follows", NULL, "VERSION"},
     {"owner", 0, VALUE_TEXT, NULL, "who answers for the model", NULL, "NAME"},
     {"note", 0, VALUE_TEXT, NULL, "a sentence", NULL, "TEXT"},
@@ -71,7 +71,7 @@ static int add_version(struct talk *t, const char *model, struct buf *artifact,
     talk_add(t, "version", span_text(command_text(line, "version")));
     talk_add(t, "artifact", buf_span(artifact));
     talk_add(t, "data", buf_span(data));
-    talk_add(t, "git", span_text(command_text(line, "git")));
+    talk_add(t, "code", span_text(command_text(line, "git")));
     talk_add(t, "parent", span_text(command_text(line, "parent")));
     talk_add(t, "note", span_text(command_text(line, "note")));
     return talk_ask(t, "version.add", span_text(""));

@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/file.h"
+#include "controller/cli/audit.h"
 #include "controller/cli/baseline.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/model.h"
@@ -140,6 +141,38 @@ static const struct question questions[] = {
       LISTS({"suspects", "suspects",
              "rank alert version tier state onset cause=diagnosis.cause headline"},
             {"suspects.0.changes", "changes", "at what"})}},
+    {"why incident", // what "why" becomes when a KPI, an endpoint or a time is named
+     "why",
+     {NULL},
+     false,
+     {"verdict confidence incident=kpi.name onset=kpi.onset looked_at reaching next",
+      LISTS({"suspects", "suspects",
+             "rank model score onset path signal before now explained_by"},
+            {"suspects.0.changes", "changes of the first", "at kind fits"},
+            {"exonerated", "exonerated", "count reason"})}},
+    {"lineage show",
+     "lineage.show",
+     {NULL},
+     false,
+     {"from nodes edges", LISTS({"lineage", NULL, "upstream downstream from until"})}},
+    {"lineage import", "lineage.import", {"*"}, false, {"from nodes edges", NULL, 0}},
+    {"lineage check",
+     "lineage.check",
+     {NULL},
+     false,
+     {"verdict nodes edges", LISTS({"findings", NULL, "what name"})}},
+    {"lineage diff",
+     "lineage.diff",
+     {NULL},
+     false,
+     {"before after", LISTS({"added", "added", "upstream downstream"},
+                            {"removed", "removed", "upstream downstream"})}},
+    {"signal push", "signal.push", {"name", "value"}, false, {"pushed", NULL, 0}},
+    {"signal list",
+     "signal.list",
+     {NULL},
+     false,
+     {"", LISTS({"signals", NULL, "signal points last value"})}},
     {"audit log",
      "audit.log",
      {NULL},
@@ -149,8 +182,7 @@ static const struct question questions[] = {
      "audit.verify",
      {NULL},
      false,
-     {"result leaves root trouble", NULL, 0}},
-    {"audit export", "audit.log", {NULL}, false, {"leaves root", NULL, 0}},
+     {"result leaves root first_bad trouble", NULL, 0}},
     {"audit counts",
      "audit.counts",
      {NULL},
@@ -227,10 +259,9 @@ static int add_operands(struct talk *t, const struct question *q, struct buf *bl
     return CLI_FINE;
 }
 
-static int ask(void *program, const struct command_line *line)
+static int ask_as(const struct command_line *line, const char *path)
 {
-    (void)program;
-    const struct question *q = find_question(line->verb->path);
+    const struct question *q = find_question(path);
     if (q->is_destructive && !command_flag(line, "yes")) {
         talk_complain("%s changes the fleet: say --yes to mean it", q->path);
         return CLI_USAGE;
@@ -252,6 +283,30 @@ static int ask(void *program, const struct command_line *line)
     return code;
 }
 
+static int ask(void *program, const struct command_line *line)
+{
+    (void)program;
+    return ask_as(line, line->verb->path);
+}
+
+static int ask_why(void *program, const struct command_line *line)
+{
+    (void)program;
+    bool is_wide = command_has(line, "kpi") || command_has(line, "endpoint") ||
+                   command_has(line, "at");
+    return ask_as(line, is_wide ? "why incident" : "why");
+}
+
+static int verify_log(void *program, const struct command_line *line)
+{
+    if (command_has(line, "file"))
+        return cli_audit_verify_file(line);
+    if (!command_has(line, "root"))
+        return ask(program, line);
+    talk_complain("--root goes with --file FILE");
+    return CLI_USAGE;
+}
+
 static const struct option_row model_options[] = {
     {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL}};
 static const struct option_row alert_options[] = {
@@ -259,7 +314,17 @@ static const struct option_row alert_options[] = {
     {"state", 0, VALUE_TEXT, NULL, "only open ones", "open", NULL}};
 static const struct option_row why_options[] = {
     {"model", 0, VALUE_NAME, NULL, "the model that went wrong, the same as NAME", NULL,
-     NULL}};
+     NULL},
+    {"kpi", 0, VALUE_NAME, NULL, "the business signal that fell", NULL, NULL},
+    {"endpoint", 0, VALUE_NAME, NULL, "where it was noticed", NULL, NULL},
+    {"at", 0, VALUE_TEXT, NULL, "when it was noticed; now if absent", NULL, "TIME"}};
+static const struct option_row lineage_options[] = {
+    {"from", 0, VALUE_TEXT, NULL, "since when it holds; now if absent", NULL, "TIME"},
+    {"force", 0, VALUE_FLAG, NULL, "import it with a circle in it", NULL, NULL}};
+static const struct option_row moment_options[] = {
+    {"at", 0, VALUE_TEXT, NULL, "as it was then; now if absent", NULL, "TIME"}};
+static const struct option_row push_options[] = {
+    {"at", 0, VALUE_TEXT, NULL, "when; now if absent", NULL, "TIME"}};
 static const struct option_row at_options[] = {
     {"at", 0, VALUE_TEXT, NULL, "only what served at this time", NULL, "TIME"}};
 static const struct option_row to_options[] = {
@@ -272,6 +337,11 @@ static const struct option_row revoke_options[] = {
     {"why", 0, VALUE_TEXT, NULL, "the reason, for the audit log", NULL, NULL}};
 static const struct option_row log_options[] = {
     {"limit", 0, VALUE_NUMBER, "200", "rows, the newest ones", "1..1000000", NULL}};
+static const struct option_row verify_options[] = {
+    {"file", 0, VALUE_TEXT, NULL, "check this exported log, and ask no controller",
+     NULL, "FILE"},
+    {"root", 0, VALUE_TEXT, NULL, "the file's root must be this one, noted elsewhere",
+     NULL, "HEX"}};
 static const struct option_row token_options[] = {
     {"expires", 0, VALUE_DURATION, "1h", "life of the token", "1s..7d", NULL},
     {"models", 0, VALUE_LIST, NULL, "globs of models that the host may report", NULL,
@@ -328,14 +398,26 @@ static const struct verb_row verbs[] = {
     {"rollback resume", "", "automatic plans may start again", ask, NULL, 0, NULL},
     {"rollback status", "", "plans, what they did and what they proved", ask,
      OPTIONS(model_options), NULL},
-    {"why", "[NAME]", "what caused it, and would a rollback help?", ask,
+    {"why", "[NAME]", "what caused it, and would a rollback help?", ask_why,
      OPTIONS(why_options), NULL},
+    {"lineage show", "", "what feeds what", ask, OPTIONS(moment_options), NULL},
+    {"lineage import", "FILE", "declare what feeds what from a time on", ask,
+     OPTIONS(lineage_options), NULL},
+    {"lineage check", "", "circles, models nobody knows, models without an edge", ask,
+     OPTIONS(moment_options), NULL},
+    {"lineage diff", "", "what changed between a time and now", ask,
+     OPTIONS(moment_options), NULL},
+    {"signal push", "NAME VALUE", "a value of a business signal", ask,
+     OPTIONS(push_options), NULL},
+    {"signal list", "", "business signals and their last values", ask, NULL, 0, NULL},
     {"audit log", "", "who changed what, when, on whose word", ask,
      OPTIONS(log_options), NULL},
-    {"audit verify", "", "recompute the whole log and its tree", ask, NULL, 0, NULL},
+    {"audit verify", "", "recompute the whole log and its tree", verify_log,
+     OPTIONS(verify_options), NULL},
     {"audit counts", "", "observed = merged + late + dropped, per host", ask, NULL, 0,
      NULL},
-    {"audit export", "", "the log as JSON", ask, OPTIONS(log_options), NULL},
+    {"audit export", "", "the whole log as lines of JSON, for audit verify --file",
+     cli_audit_export, NULL, 0, NULL},
     {"policy check", "FILE", "does this policy say what it should?", ask, NULL, 0,
      NULL},
     {"policy set", "FILE", "put a policy in force", ask, OPTIONS(yes_options), NULL},

@@ -21,6 +21,8 @@ static const struct verb verbs[] = {
     {"version.add", OPERATOR | APPROVER | ADMIN | SYSTEM, command_version_add},
     {"baseline.seal", APPROVER | ADMIN | SYSTEM, command_baseline_seal},
     {"event.record", OPERATOR | APPROVER | ADMIN | SYSTEM, command_event_record},
+    {"lineage.import", OPERATOR | APPROVER | ADMIN | SYSTEM, command_lineage_import},
+    {"signal.push", OPERATOR | APPROVER | ADMIN | SYSTEM, command_signal_push},
     {"policy.set", APPROVER | ADMIN | SYSTEM, command_policy_set},
     {"agent.token", ADMIN | SYSTEM, command_token_mint},
     {"agent.note", SYSTEM, command_agent_note},

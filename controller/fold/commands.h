@@ -46,6 +46,9 @@ MUST_USE enum status command_version_add(const struct order_of *o);
 MUST_USE enum status command_baseline_seal(const struct order_of *o);
 MUST_USE enum status command_event_record(const struct order_of *o);
 MUST_USE enum status command_policy_set(const struct order_of *o);
+// lineage_commands.c
+MUST_USE enum status command_lineage_import(const struct order_of *o);
+MUST_USE enum status command_signal_push(const struct order_of *o);
 // people_commands.c
 MUST_USE enum status command_token_mint(const struct order_of *o);
 MUST_USE enum status command_agent_state(const struct order_of *o);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/fold/commands.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "common/base/json.h"
@@ -156,20 +157,81 @@ static enum status want_version(const struct order_of *o, uint32_t *model,
     return st;
 }
 
+// The digests that name a version: once said they stay, or an attested version, a
+// baseline and a receipt would come to mean other bytes than they meant.
+static const struct fixed_digest {
+    const char *arg;
+    const char *what;
+    size_t at;
+} fixed_digests[] = {
+    {"artifact", "artifact", offsetof(struct record_version, artifact)},
+    {"data", "training data", offsetof(struct record_version, data)},
+    {"code", "code", offsetof(struct record_version, code)},
+};
+
+// A git commit of 40 digits fills the first 20 bytes of a digest.
+static bool digest_arg(const struct order_of *o, const char *arg, uint8_t out[32])
+{
+    size_t digits = entry_arg(o->c, arg).size;
+    bool is_commit = digits == 40 && strcmp(arg, "code") == 0;
+    return command_hex_arg(o, arg, out, is_commit ? 20 : 32);
+}
+
+static enum status refuse_other_digest(const struct order_of *o,
+                                       const struct record_version *v,
+                                       const struct fixed_digest *d)
+{
+    struct buf hex, why;
+    buf_init(&hex, 128);
+    buf_init(&why, 1024);
+    text_put_hex(&hex, span_of((const uint8_t *)v + d->at, 32));
+    buf_printf(
+        &why,
+        "%.*s@%.*s has another %s already (sha256 %.12s...), and a version never "
+        "changes: add this one under a version name of its own",
+        (int)v->model.size, (const char *)v->model.data, (int)v->version.size,
+        (const char *)v->version.data, d->what, buf_cstr(&hex));
+    enum status st = command_refused(o, EXIT_CONFLICT, buf_cstr(&why));
+    buf_fini(&hex);
+    buf_fini(&why);
+    return st;
+}
+
+// Sets the digests that are said for the first time. *refused: it was answered.
+static enum status take_digests(const struct order_of *o, struct record_version *v,
+                                bool *refused)
+{
+    static const uint8_t none[32];
+    *refused = true;
+    for (size_t i = 0; i < sizeof fixed_digests / sizeof fixed_digests[0]; i++) {
+        const struct fixed_digest *d = &fixed_digests[i];
+        uint8_t *kept = (uint8_t *)v + d->at, given[32] = {0};
+        if (!digest_arg(o, d->arg, given))
+            return command_refused(o, EXIT_USAGE,
+                                   "a digest is 64 hex digits, a git commit 40 or 64");
+        if (memcmp(given, none, sizeof none) == 0)
+            continue;
+        if (memcmp(kept, none, sizeof none) != 0 &&
+            memcmp(kept, given, sizeof given) != 0)
+            return refuse_other_digest(o, v, d);
+        memcpy(kept, given, sizeof given);
+    }
+    *refused = false;
+    return ST_OK;
+}
+
 enum status command_version_add(const struct order_of *o)
 {
     uint32_t model = 0, number = 0;
     struct record_version v;
     bool refused;
     enum status st = want_version(o, &model, &number, &v, &refused);
+    if (st == ST_OK && !refused)
+        st = take_digests(o, &v, &refused);
     if (st != ST_OK || refused)
         return st;
     text_arg(o, "parent", &v.parent);
     text_arg(o, "note", &v.note);
-    if (!command_hex_arg(o, "artifact", v.artifact, sizeof v.artifact) ||
-        !command_hex_arg(o, "data", v.data, sizeof v.data) ||
-        !command_hex_arg(o, "code", v.code, sizeof v.code))
-        return command_refused(o, EXIT_USAGE, "a digest is 64 hex digits");
     ST_TRY(put_version(o, model, &v));
     struct record_event e = {.at = o->f->moment.now_ns,
                              .kind = span_text("release"),

@@ -108,12 +108,28 @@ enum status audit_append(struct shelf *s, const struct fold_moment *now,
 
 enum status audit_head(struct shelf *s, uint64_t *leaves, uint8_t root[32])
 {
+    ST_TRY(count_leaves(s, leaves));
+    return audit_root(s, *leaves, root);
+}
+
+enum status audit_root(struct shelf *s, uint64_t leaves, uint8_t root[32])
+{
     struct chain_store chain = chain_of(s);
     struct chain_hash hash;
-    ST_TRY(count_leaves(s, leaves));
-    ST_TRY(chain_root(&chain, *leaves, &hash));
+    uint64_t all;
+    ST_TRY(count_leaves(s, &all));
+    if (leaves > all)
+        return ST_RANGE;
+    ST_TRY(chain_root(&chain, leaves, &hash));
     memcpy(root, hash.byte, 32);
     return ST_OK;
+}
+
+enum status audit_leaf(struct shelf *s, uint64_t number, struct span *bytes)
+{
+    struct shelf_key k = key_leaf(number);
+    enum status st = shelf_get(s, SHELF_AUDIT, &k, bytes);
+    return st == ST_NOTFOUND ? ST_RANGE : st;
 }
 
 // What the walk over the leaves checks besides their hashes.

@@ -31,6 +31,11 @@ MUST_USE enum status audit_append(struct shelf *s, const struct fold_moment *now
 // How many leaves there are, and the root of the tree over them.
 MUST_USE enum status audit_head(struct shelf *s, uint64_t *leaves, uint8_t root[32]);
 
+// The root of the first `leaves`, and the bytes of one leaf, lent until the next change
+// of the shelf. ST_RANGE: there are not so many leaves.
+MUST_USE enum status audit_root(struct shelf *s, uint64_t leaves, uint8_t root[32]);
+MUST_USE enum status audit_leaf(struct shelf *s, uint64_t number, struct span *bytes);
+
 // What a check of everything found.
 struct audit_report {
     uint64_t leaves;

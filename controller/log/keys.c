@@ -369,3 +369,33 @@ struct shelf_key key_component(uint32_t model, uint32_t version, uint64_t end_ns
     shelf_key_be64(&k, end_ns);
     return k;
 }
+
+struct shelf_key key_signals(void)
+{
+    return untagged_be32(UINT32_MAX);
+}
+
+struct shelf_key key_signal_of(struct span name)
+{
+    struct shelf_key k = key_signals();
+    shelf_key_u8(&k, (uint8_t)(name.size < 255 ? name.size : 255));
+    shelf_key_bytes(&k, name);
+    return k;
+}
+
+struct shelf_key key_signal(struct span name, uint64_t at_ns)
+{
+    struct shelf_key k = key_signal_of(name);
+    shelf_key_be64(&k, at_ns);
+    return k;
+}
+
+struct shelf_key key_lineage(uint64_t from_ns)
+{
+    return tagged_be64('l', from_ns);
+}
+
+struct shelf_key key_lineages(void)
+{
+    return shelf_key_of('l');
+}

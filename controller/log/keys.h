@@ -59,6 +59,9 @@ struct shelf_key key_series_of(uint32_t model);
 // added.
 struct shelf_key key_unknown(struct span name);
 struct shelf_key key_unknowns(void);
+// 'l' be64: the text of the lineage that holds from this event time on.
+struct shelf_key key_lineage(uint64_t from_ns);
+struct shelf_key key_lineages(void);
 
 // --- SHELF_AGENT ---
 // 'a' 16 bytes: record_agent. 'k' 32 bytes of transport key: the agent's id.
@@ -125,7 +128,13 @@ struct shelf_key key_leaf(uint64_t n);
 struct shelf_key key_leaf_hash(uint8_t level, uint64_t index);
 
 // --- SHELF_COMPONENT ---
-// be32 model, be32 version, be64 end: what the judge made of each feature of a window.
+// be32 model, be32 version, be64 end: what a window says in a few numbers
+// (watch/pulse.h).
 struct shelf_key key_component(uint32_t model, uint32_t version, uint64_t end_ns);
+// be32 of all ones, u8 size, name, be64 event time: a value of a business signal, 8
+// bytes of a little-endian double. The prefixes: of one signal, of all.
+struct shelf_key key_signal(struct span name, uint64_t at_ns);
+struct shelf_key key_signal_of(struct span name);
+struct shelf_key key_signals(void);
 
 #endif

@@ -294,8 +294,24 @@ static enum status write_suspect(struct call *c, uint32_t model, const uint8_t *
     return ST_OK;
 }
 
+// Asked by a KPI, an endpoint or a time: the whole fleet is looked at.
+static enum status answer_incident(struct call *c)
+{
+    const char *fault = "";
+    enum status st = c->ask->guest->why(c->s, c->ask, c->j, &fault);
+    if (st == ST_NOTFOUND)
+        return call_refuse(c, CODE_NOT_FOUND, "%s", fault);
+    if (st == ST_RANGE)
+        return call_refuse(c, CODE_USAGE, "%s", fault);
+    return st;
+}
+
 enum status answer_why(struct call *c)
 {
+    bool is_wide = call_arg(c, "kpi").size || call_arg(c, "endpoint").size ||
+                   call_arg(c, "at").size;
+    if (is_wide && c->ask->guest)
+        return answer_incident(c);
     struct newest n = {0};
     uint32_t model;
     struct shelf_key prefix = key_alerts();

@@ -9,6 +9,7 @@
 
 #define LOG_ROWS_DEFAULT 200u
 #define DROPS_MAX 64u
+#define EXPORT_PAGE 1000u // leaves of at most 16 KiB: an answer holds them
 
 static const char *const actor_kinds[] = {"user", "agent", "system", "token"};
 
@@ -56,6 +57,43 @@ enum status answer_audit_log(struct call *c)
     ST_TRY(call_walk(c, SHELF_AUDIT, &prefix, write_leaf, &w));
     json_array_end(c->j);
     return ST_OK;
+}
+
+static enum status write_leaf_bytes(struct call *c, uint64_t number, struct buf *text)
+{
+    struct span bytes;
+    ST_TRY(audit_leaf(c->s, number, &bytes));
+    buf_clear(text);
+    text_put_base64url(text, bytes);
+    json_text(c->j, buf_span(text));
+    return text->failed;
+}
+
+// The leaves' own bytes, a page at a time: those from number `from` on, of a tree of
+// `leaves` (now, if it is not said), so that all pages have one root.
+enum status answer_audit_export(struct call *c)
+{
+    uint64_t from = 0, leaves;
+    uint8_t root[32];
+    struct span first = call_arg(c, "from"), size = call_arg(c, "leaves");
+    ST_TRY(audit_head(c->s, &leaves, root));
+    bool is_good = (!first.size || text_u64(first, &from) == ST_OK) &&
+                   (!size.size || text_u64(size, &leaves) == ST_OK);
+    enum status st = is_good ? audit_root(c->s, leaves, root) : ST_RANGE;
+    if (st == ST_RANGE)
+        return call_refuse(c, CODE_USAGE, "from, leaves: the log is not so long");
+    ST_TRY(st);
+    json_key_u64(c->j, "leaves", leaves);
+    json_key_hex(c->j, "root", span_of(root, 32));
+    json_key(c->j, "log");
+    json_array(c->j);
+    struct buf text;
+    buf_init(&text, QUERY_JSON_MAX);
+    for (uint64_t i = from; st == ST_OK && i < leaves && i - from < EXPORT_PAGE; i++)
+        st = write_leaf_bytes(c, i, &text);
+    buf_fini(&text);
+    json_array_end(c->j);
+    return st;
 }
 
 enum status answer_audit_verify(struct call *c)

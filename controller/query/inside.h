@@ -67,9 +67,15 @@ enum status answer_why(struct call *c);
 enum status answer_rollback_status(struct call *c);
 // audits.c
 enum status answer_audit_log(struct call *c);
+enum status answer_audit_export(struct call *c);
 enum status answer_audit_verify(struct call *c);
 enum status answer_audit_counts(struct call *c);
 enum status answer_event_list(struct call *c);
 enum status answer_policy_show(struct call *c);
+// lineage.c
+enum status answer_lineage_show(struct call *c);
+enum status answer_lineage_check(struct call *c);
+enum status answer_lineage_diff(struct call *c);
+enum status answer_signal_list(struct call *c);
 
 #endif

@@ -89,7 +89,10 @@ static enum status write_version(struct call *c, struct span version, struct spa
     json_key_text(c->j, "version", version);
     json_key_hex(c->j, "artifact", span_of(v.artifact, 32));
     json_key_hex(c->j, "data", span_of(v.data, 32));
+    json_key_hex(c->j, "code", span_of(v.code, 32));
     json_key_hex(c->j, "baseline", span_of(v.baseline, 32));
+    json_key_text(c->j, "parent", v.parent);
+    json_key_text(c->j, "note", v.note);
     json_key_time(c->j, "added", v.created);
     json_key_text(c->j, "by", v.created_by);
     json_key_bool(c->j, "held", st == ST_OK);

@@ -36,10 +36,15 @@ static const struct verb {
     {"why", answer_why},
     {"rollback.status", answer_rollback_status},
     {"audit.log", answer_audit_log},
+    {"audit.export", answer_audit_export},
     {"audit.verify", answer_audit_verify},
     {"audit.counts", answer_audit_counts},
     {"event.list", answer_event_list},
     {"policy.show", answer_policy_show},
+    {"lineage.show", answer_lineage_show},
+    {"lineage.check", answer_lineage_check},
+    {"lineage.diff", answer_lineage_diff},
+    {"signal.list", answer_signal_list},
 };
 
 enum status query_open(struct query_room **out)

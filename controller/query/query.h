@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/json.h"
 #include "common/base/span.h"
 #include "common/base/status.h"
 #include "controller/log/shelf.h"
@@ -23,6 +24,15 @@ struct query_room;
 MUST_USE enum status query_open(struct query_room **out);
 void query_close(struct query_room *q); // NULL is fine
 
+struct query_ask;
+
+// What another room answers in this one's place. The answer's object is open; it adds
+// members. ST_NOTFOUND, ST_RANGE: *fault says why, in a line for people.
+struct query_guest {
+    enum status (*why)(struct shelf *s, const struct query_ask *ask, struct json *j,
+                       const char **fault);
+};
+
 struct query_ask {
     struct span verb; // "model.show"
     const struct pair *arg;
@@ -33,6 +43,7 @@ struct query_ask {
     // The wall time at which an agent was last heard of, or 0. NULL: not known.
     uint64_t (*heard)(void *self, const uint8_t *agent);
     void *heard_self;
+    const struct query_guest *guest; // NULL: nobody
 };
 
 // Writes the answer into `out`: one JSON object, or on a code other than 0 one line for

@@ -31,6 +31,7 @@ static const char *const table_names[SHELF_COUNT] = {
 // empty.
 static const bool table_grows[SHELF_COUNT] = {[SHELF_LOG] = true, [SHELF_EVENT] = true};
 
+#define LEAST_MAP_BYTES (UINT64_C(4) << 30)
 #define ROOM_COMMITS 3u // see make_room
 
 struct store {
@@ -236,7 +237,7 @@ static int open_tables(struct store *s)
     return mdb_txn_commit(txn);
 }
 
-static int open_env(struct store *s)
+static int open_with_map(struct store *s)
 {
     int rc = mdb_env_create(&s->env);
     if (rc != MDB_SUCCESS)
@@ -246,12 +247,29 @@ static int open_env(struct store *s)
     unsigned flags = MDB_NOTLS | (s->access == STORE_READ_ONLY ? MDB_RDONLY : 0);
     if ((rc = mdb_env_set_maxdbs(s->env, SHELF_COUNT + 1)) == MDB_SUCCESS &&
         (rc = mdb_env_set_maxreaders(s->env, STORE_READERS)) == MDB_SUCCESS &&
-        (rc = mdb_env_set_mapsize(s->env, s->map_bytes)) == MDB_SUCCESS &&
-        (rc = mdb_env_open(s->env, s->folder, flags, 0600)) == MDB_SUCCESS) {
-        int dead = 0;
-        (void)mdb_reader_check(s->env, &dead);
-        rc = open_tables(s);
+        (rc = mdb_env_set_mapsize(s->env, s->map_bytes)) == MDB_SUCCESS)
+        rc = mdb_env_open(s->env, s->folder, flags, 0600);
+    if (rc != MDB_SUCCESS) {
+        mdb_env_close(s->env);
+        s->env = NULL;
     }
+    return rc;
+}
+
+// The map takes address space, no memory; where even that is limited, a smaller one
+// does.
+static int open_env(struct store *s)
+{
+    int rc = open_with_map(s);
+    while (rc == ENOMEM && s->map_bytes > LEAST_MAP_BYTES) {
+        s->map_bytes /= 4;
+        rc = open_with_map(s);
+    }
+    if (rc != MDB_SUCCESS)
+        return rc;
+    int dead = 0;
+    (void)mdb_reader_check(s->env, &dead);
+    rc = open_tables(s);
     if (rc != MDB_SUCCESS) {
         mdb_env_close(s->env);
         s->env = NULL;

@@ -26,7 +26,7 @@ enum store_access { STORE_READ_WRITE, STORE_READ_ONLY };
 
 struct store_options {
     const char *folder; // made (0700) when it is not there, unless read-only
-    uint64_t map_bytes; // 0 = STORE_MAP_BYTES
+    uint64_t map_bytes; // 0 = STORE_MAP_BYTES; less where address space is limited
     enum store_access access;
 };
 

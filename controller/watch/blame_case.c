@@ -250,6 +250,7 @@ static const struct {
     {"in_drift", {BLAME_DRIFT, false, true, false}},
     {"input", {BLAME_DRIFT, false, true, false}},
     {"drift", {BLAME_DRIFT, false, false, false}},
+    {"loss", {BLAME_DRIFT, false, false, false}},
     {"lat", {BLAME_LATENCY, false, false, false}},
     {"p50", {BLAME_LATENCY, false, false, false}},
     {"p90", {BLAME_LATENCY, false, false, false}},

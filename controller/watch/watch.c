@@ -10,6 +10,7 @@
 #include "controller/watch/alert.h"
 #include "controller/watch/course.h"
 #include "controller/watch/jury.h"
+#include "controller/watch/pulse.h"
 #include "controller/watch/symptom.h"
 
 struct watch {
@@ -158,9 +159,9 @@ enum status watch_window(void *self, struct shelf *s, const struct judged_window
                          const struct fold_moment *now, struct effects *out,
                          uint8_t changed_alert[16])
 {
-    if (w->features == 0)
-        return ST_OK;
-    return judge_it(self, s, w, now, out, changed_alert);
+    if (!w->is_flash)
+        ST_TRY(pulse_write(s, w));
+    return w->features ? judge_it(self, s, w, now, out, changed_alert) : ST_OK;
 }
 
 enum status watch_flash(void *self, struct shelf *s, const struct judged_window *w,

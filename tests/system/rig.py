@@ -93,7 +93,7 @@ class Controller:
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError(f"ended: {self.text()}")
+                raise RuntimeError(f"ended with {self.process.returncode}: {self.text()}")
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.base + 2)) == 0:
                     return

@@ -106,6 +106,52 @@ static void models_and_versions_are_added_and_changed(void **state)
     world_close(o);
 }
 
+// Digests of 64 equal digits.
+static const char *digest(char digit)
+{
+    static char text[2][65];
+    static int turn;
+    turn = !turn;
+    memset(text[turn], digit, 64);
+    return text[turn];
+}
+
+static void what_a_version_is_never_changes(void **state)
+{
+    (void)state;
+    struct world *o = fleet();
+    struct shelf *s = memory_shelf(o->memory);
+    assert_int_equal(COMMAND(o, "model.add", {"model", "bike"}), 0);
+    // Named first, its digests said later, and then said again: all the same version.
+    assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v1"}),
+                     0);
+    for (int again = 0; again < 2; again++)
+        assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v1"},
+                                 {"artifact", digest('a')}, {"data", digest('b')}),
+                         0);
+    assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v1"},
+                             {"code", "00112233445566778899aabbccddeeff00112233"}),
+                     0);
+    uint64_t leaves[2];
+    uint8_t root[32];
+    assert_int_equal(audit_head(s, &leaves[0], root), ST_OK);
+    assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v1"},
+                             {"artifact", digest('c')}),
+                     6);
+    assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v1"},
+                             {"data", digest('c')}),
+                     6);
+    assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v1"},
+                             {"code", digest('c')}),
+                     6);
+    assert_int_equal(audit_head(s, &leaves[1], root), ST_OK);
+    assert_int_equal(leaves[0], leaves[1]); // a refusal leaves nothing
+    assert_int_equal(COMMAND(o, "version.add", {"model", "bike"}, {"version", "v2"},
+                             {"artifact", digest('c')}),
+                     0);
+    world_close(o);
+}
+
 // --- Baselines
 // ---------------------------------------------------------------------------
 
@@ -327,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_role_may_do_what_it_may_and_nothing_else),
         cmocka_unit_test(a_refused_command_changes_nothing_but_time),
         cmocka_unit_test(models_and_versions_are_added_and_changed),
+        cmocka_unit_test(what_a_version_is_never_changes),
         cmocka_unit_test(a_baseline_brings_its_key_and_the_next_one_must_have_it),
         cmocka_unit_test(one_token_makes_one_agent_of_sixty_four_that_race),
         cmocka_unit_test(a_token_ends_with_its_time_its_host_and_its_uses),

@@ -1,0 +1,280 @@
+// Scene: the case of an incident, put together from what the store keeps.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/watch/scene.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "controller/log/keys.h"
+#include "controller/log/lineage.h"
+#include "controller/log/names.h"
+#include "controller/log/records.h"
+#include "controller/watch/blame_report.h"
+#include "controller/watch/scene_model.h"
+#include "proto/messages/record.h"
+
+#define MODELS_MAX BLAME_ENTITIES_MAX
+#define EVENT_POOL 65536u
+
+struct scene {
+    struct shelf *s;
+    const struct scene_ask *q;
+    struct blame_case *c;
+    uint32_t *model; // numbers of those with pulses
+    uint32_t models;
+    uint64_t at_ns, window_ns, start_ns;
+    uint32_t windows;
+    uint8_t *memory; // of events
+    const char *why;
+};
+
+// --- Who is there
+
+static int by_length(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+// Every model with a pulse; the newest end, and the usual length of a window.
+static enum status look_around(struct scene *n)
+{
+    struct shelf_key prefix = shelf_key_of('n');
+    struct shelf_walk walk;
+    struct span key;
+    uint64_t newest = 0, *length = mem_zero(MODELS_MAX, sizeof *length);
+    if (!length)
+        return ST_NOMEM;
+    shelf_walk_init(&walk, n->s, SHELF_CATALOG, &prefix);
+    enum status st;
+    while ((st = shelf_walk_next(&walk, &key, NULL)) == ST_OK &&
+           n->models < MODELS_MAX) {
+        uint64_t end, span;
+        uint32_t model = key.size == 5 ? load_be32(key.data + 1) : 0;
+        enum status found = scene_newest(n->s, model, &end, &span);
+        if (found == ST_NOTFOUND)
+            continue;
+        if (found != ST_OK) {
+            mem_free(length);
+            return found;
+        }
+        newest = end > newest ? end : newest;
+        length[n->models] = span;
+        n->model[n->models++] = model;
+    }
+    if (n->models) {
+        qsort(length, n->models, sizeof *length, by_length);
+        n->window_ns = length[n->models / 2];
+        n->at_ns = n->q->at_ns ? n->q->at_ns : newest - 1;
+    }
+    mem_free(length);
+    return st == ST_EMPTY ? ST_OK : st;
+}
+
+// --- Time
+
+static enum status set_axis(struct scene *n)
+{
+    uint64_t window = n->window_ns, reported = n->at_ns / window;
+    uint64_t back = SCENE_BEFORE + BLAME_LOOK_BACK;
+    uint64_t start[SCENE_BEFORE + BLAME_LOOK_BACK + BLAME_LOOK_AHEAD + 1];
+    uint64_t first = reported > back ? reported - back : 0;
+    n->start_ns = first * window;
+    n->windows = (uint32_t)(reported - first) + BLAME_LOOK_AHEAD + 1;
+    for (uint32_t k = 0; k < n->windows; k++)
+        start[k] = n->start_ns + k * window;
+    return blame_case_open(n->c, start, n->windows, window);
+}
+
+// --- What they measured
+
+static enum status add_models(struct scene *n)
+{
+    struct scene_room room;
+    struct scene_axis axis = {.start_ns = n->start_ns,
+                              .window_ns = n->window_ns,
+                              .windows = n->windows,
+                              .usual = n->windows - BLAME_LOOK_AHEAD - 1};
+    axis.usual = axis.usual > BLAME_LOOK_BACK ? axis.usual - BLAME_LOOK_BACK : 1;
+    ST_TRY(scene_room_init(&room, n->windows));
+    enum status st = ST_OK;
+    for (uint32_t i = 0; i < n->models && st == ST_OK; i++)
+        st = scene_model(n->s, n->model[i], &axis, &room, n->c);
+    scene_room_fini(&room);
+    return st;
+}
+
+// The mean of the points in each window.
+static enum status add_points(struct scene *n, struct span name, bool *is_there)
+{
+    struct shelf_key from = key_signal(name, n->start_ns), prefix = key_signal_of(name);
+    struct shelf_walk walk;
+    struct span key, value;
+    double *series = NULL,
+           count[SCENE_BEFORE + BLAME_LOOK_BACK + BLAME_LOOK_AHEAD + 1] = {0};
+    uint32_t e;
+    enum status st;
+    shelf_walk_init(&walk, n->s, SHELF_COMPONENT, &prefix);
+    walk.at = from; // begin where the windows do
+    while ((st = shelf_walk_next(&walk, &key, &value)) == ST_OK) {
+        if (key.size != from.size || value.size != 8)
+            continue;
+        uint64_t at = load_be64(key.data + key.size - 8);
+        uint64_t k = (at - n->start_ns) / n->window_ns;
+        if (at < n->start_ns)
+            continue;
+        if (k >= n->windows)
+            break;
+        if (!series) {
+            ST_TRY(blame_case_entity(n->c, name, &e));
+            ST_TRY(blame_case_signal(n->c, e, span_text("kpi"), &series));
+        }
+        double v = load_le_f64(value.data);
+        count[k]++;
+        series[k] = count[k] == 1 ? v : series[k] + (v - series[k]) / count[k];
+    }
+    *is_there = series != NULL;
+    return st == ST_EMPTY ? ST_OK : st;
+}
+
+static enum status add_lineage(struct scene *n)
+{
+    struct span text;
+    struct lineage l;
+    struct lineage_fault fault;
+    uint64_t from;
+    enum status st = lineage_at(n->s, n->at_ns, &text, &from);
+    if (st == ST_NOTFOUND)
+        return ST_OK; // the answer will be "Not sure"
+    ST_TRY(st);
+    ST_TRY(lineage_parse(text, &l, &fault));
+    for (uint32_t i = 0; i < l.edges && st == ST_OK; i++) {
+        uint32_t up, down;
+        if (!lineage_holds(&l.edge[i], n->at_ns))
+            continue;
+        st = blame_case_entity(n->c, l.node[l.edge[i].up], &up);
+        if (st == ST_OK)
+            st = blame_case_entity(n->c, l.node[l.edge[i].down], &down);
+        if (st == ST_OK)
+            st = blame_case_edge(n->c, up, down);
+    }
+    lineage_fini(&l);
+    return st;
+}
+
+static enum status add_event(struct scene *n, struct span value)
+{
+    struct record_event e;
+    struct pool pool;
+    uint32_t entity;
+    pool_init(&pool, n->memory, EVENT_POOL);
+    ST_TRY(records_read(value, &record_event_message, &pool, &e));
+    if (e.model.size == 0 || e.kind.size == 0)
+        return ST_OK;
+    ST_TRY(blame_case_entity(n->c, e.model, &entity));
+    return blame_case_event(n->c, entity, e.at, e.kind);
+}
+
+static enum status add_events(struct scene *n)
+{
+    struct shelf_key at = key_event(n->start_ns, 0);
+    uint64_t end = n->start_ns + n->windows * n->window_ns;
+    struct span key, value;
+    enum status st =
+        n->s->seek(n->s->self, SHELF_EVENT, shelf_key_span(&at), &key, &value);
+    for (uint32_t i = 0; st == ST_OK && i < BLAME_EVENTS_MAX; i++) {
+        if (key.size != 16 || load_be64(key.data) >= end)
+            break;
+        at = key_event(load_be64(key.data), load_be64(key.data + 8) + 1);
+        ST_TRY(add_event(n, value));
+        st = n->s->seek(n->s->self, SHELF_EVENT, shelf_key_span(&at), &key, &value);
+    }
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+static enum status fill(struct scene *n)
+{
+    struct span name = n->q->kpi.size ? n->q->kpi : n->q->model;
+    struct blame_question q = {.kpi = name, .reported_ns = n->at_ns};
+    bool has_points = false;
+    uint32_t e;
+    ST_TRY(add_models(n));
+    ST_TRY(add_lineage(n));
+    if (n->q->kpi.size)
+        ST_TRY(add_points(n, name, &has_points));
+    if (blame_case_find(n->c, name, &e) != ST_OK) {
+        n->why = "nothing by that name has values or stands in the lineage";
+        return ST_NOTFOUND;
+    }
+    ST_TRY(add_events(n));
+    if (!n->q->kpi.size)
+        q.kpi_signal = span_text("out_drift");
+    return blame_case_seal(n->c, &q);
+}
+
+static enum status build(struct scene *n)
+{
+    ST_TRY(look_around(n));
+    if (n->models == 0) {
+        n->why = "no model has sent a window yet";
+        return ST_NOTFOUND;
+    }
+    ST_TRY(set_axis(n));
+    enum status st = fill(n);
+    if (st != ST_OK)
+        blame_case_fini(n->c);
+    if (st == ST_RANGE)
+        n->why = "too few windows before that time";
+    return st;
+}
+
+enum status scene_build(struct shelf *s, const struct scene_ask *q,
+                        struct blame_case *out, const char **why)
+{
+    struct scene n = {.s = s,
+                      .q = q,
+                      .c = out,
+                      .model = mem_zero(MODELS_MAX, sizeof *n.model),
+                      .memory = mem_zero(1, EVENT_POOL),
+                      .why = ""};
+    enum status st = n.model && n.memory ? build(&n) : ST_NOMEM;
+    mem_free(n.model);
+    mem_free(n.memory);
+    *why = n.why;
+    return st;
+}
+
+static void put_next(const struct blame_case *c, const struct blame_answer *a,
+                     struct json *j)
+{
+    struct buf b;
+    buf_init(&b, 512);
+    if (a->verdict != BLAME_NOTHING && a->suspects) {
+        const struct blame_finding *f = &a->finding[a->rank[0]];
+        bool has_change = f->event != BLAME_NONE && !f->is_source;
+        buf_put_text(&b,
+                     has_change ? "kedge rollback plan " : "kedge alert list --model ");
+        buf_put_span(&b, c->entity[f->entity].name);
+    }
+    json_key_text(j, "next", buf_span(&b));
+    buf_fini(&b);
+}
+
+enum status scene_answer(struct shelf *s, const struct scene_ask *q, struct json *j,
+                         const char **why)
+{
+    struct blame_case c;
+    struct blame_answer a;
+    ST_TRY(scene_build(s, q, &c, why));
+    enum status st = blame_run(&c, NULL, &a);
+    if (st == ST_OK) {
+        blame_report_json(&c, &a, BLAME_RFC3339, j);
+        put_next(&c, &a, j);
+        blame_answer_fini(&a);
+    }
+    blame_case_fini(&c);
+    return st;
+}
