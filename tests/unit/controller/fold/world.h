@@ -333,6 +333,25 @@ static inline void profile_bytes(uint32_t rows, double mean, uint64_t seed,
     profile_close(p);
 }
 
+// The same of categories, few of them heavy.
+static inline void category_bytes(uint32_t rows, uint64_t seed, struct buf *out)
+{
+    struct profile_options po = {.kind = PROFILE_CATEGORICAL,
+                                 .width = GRID_F64,
+                                 .sketches = PROFILE_WITH_SKETCHES,
+                                 .seed = seed};
+    struct profile *p;
+    assert_int_equal(profile_open(&po, NULL, &p), ST_OK);
+    struct random r = {seed};
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t hash = random_u64(&r) % (random_u64(&r) % 3 ? 5 : 5000);
+        struct profile_categories c = {.hash = &hash, .n = 1};
+        profile_update_hash(p, &c);
+    }
+    profile_encode(p, PROFILE_WITH_SKETCHES, out);
+    profile_close(p);
+}
+
 struct seen {
     const char *model, *version;
     uint64_t start_s; // since T0
@@ -347,10 +366,15 @@ struct seen {
 static inline void window_body(struct host *h, const struct seen *w, uint64_t seq,
                                struct buf *out)
 {
-    struct buf profile;
+    struct buf profile, category;
+    uint64_t seed = w->start_s * 131 + h->agent[0] + 1;
     buf_init(&profile, 1u << 20);
-    profile_bytes(w->rows, 5.0, w->start_s * 131 + h->agent[0] + 1, &profile);
-    struct window_feature f = {.name = span_text("hr"), .profile = buf_span(&profile)};
+    buf_init(&category, 1u << 20);
+    profile_bytes(w->rows, 5.0, seed, &profile);
+    category_bytes(w->rows, seed, &category);
+    struct window_feature f[] = {
+        {.name = span_text("hr"), .profile = buf_span(&profile)},
+        {.name = span_text("season"), .kind = 1, .profile = buf_span(&category)}};
     struct tally drop = {span_text("malformed"), w->dropped};
     uint64_t end = T0 + (w->start_s + w->length_s) * S;
     struct window m = {.seq = seq,
@@ -366,8 +390,8 @@ static inline void window_body(struct host *h, const struct seen *w, uint64_t se
                        .late = w->late,
                        .dropped = &drop,
                        .drops = w->dropped ? 1 : 0,
-                       .feature = &f,
-                       .features = w->rows ? 1 : 0};
+                       .feature = f,
+                       .features = w->rows ? 2 : 0};
     memcpy(m.boot, h->boot, sizeof m.boot);
     struct buf body;
     buf_init(&body, 1u << 20);
@@ -376,6 +400,7 @@ static inline void window_body(struct host *h, const struct seen *w, uint64_t se
     entry_put_report(out, &r);
     buf_fini(&body);
     buf_fini(&profile);
+    buf_fini(&category);
 }
 
 static inline void give_window_as(struct host *h, const struct seen *w, uint64_t seq)
