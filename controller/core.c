@@ -24,45 +24,13 @@
 #define DISK_RESERVE (UINT64_C(4) << 30)
 #define RETRY_NS NS_PER_S // after a commit that failed
 
-static void introduce(struct core *c)
-{
-    c->judge = (struct fold_judge){.self = c->watch,
-                                   .window = watch_window,
-                                   .flash = watch_flash,
-                                   .attest = watch_attest,
-                                   .baseline = watch_baseline,
-                                   .command = watch_command,
-                                   .dropped = watch_dropped};
-    c->act_table = (struct fold_act){.self = c->act,
-                                     .alert = act_alert,
-                                     .instance_window = act_instance_window,
-                                     .receipt = act_receipt,
-                                     .intent = act_intent,
-                                     .tick = act_tick,
-                                     .command = act_command,
-                                     .resend = act_resend,
-                                     .waits = act_waits,
-                                     .dropped = act_dropped};
-}
-
 static enum status open_rooms(struct core *c)
 {
-    struct watch_options w = watch_defaults();
-    w.pages_per_week = c->settings->file.pages_per_week;
-    ST_TRY(watch_open(&w, &c->watch));
-    ST_TRY(act_open(&c->act));
     ST_TRY(effects_open(&c->effects));
     ST_TRY(effects_open(&c->late));
     ST_TRY(fleet_open(&c->fleet));
     ST_TRY(query_open(&c->query));
-    introduce(c);
-    struct fold_options f = {.patience_ns = c->settings->file.patience_ns,
-                             .judge = &c->judge,
-                             .act = &c->act_table,
-                             .effects = c->effects};
-    ST_TRY(fold_open(&f, &c->fold));
-    c->tape_fold = fold_as_tape(c->fold);
-    return ST_OK;
+    return rooms_open(&c->rooms, &c->settings->file, c->effects);
 }
 
 static enum status open_tape(struct core *c)
@@ -72,7 +40,7 @@ static enum status open_tape(struct core *c)
     struct store_options so = {.folder = folder};
     ST_TRY(store_open(&so, &c->store));
     struct tape_options to = {
-        .fold = &c->tape_fold, .store = c->store, .partitions = 1};
+        .fold = &c->rooms.tape_fold, .store = c->store, .partitions = 1};
     return tape_embedded.open(&to, &c->tape);
 }
 
@@ -169,13 +137,11 @@ void core_close(struct core *c)
     if (c->tape)
         tape_embedded.close(c->tape);
     store_close(c->store);
-    fold_close(c->fold);
     query_close(c->query);
     fleet_close(c->fleet);
+    rooms_close(&c->rooms);
     effects_close(c->late);
     effects_close(c->effects);
-    act_close(c->act);
-    watch_close(c->watch);
     for (uint32_t i = 0; i < TAPE_APPEND_MAX; i++)
         buf_fini(&c->group[i].body);
     mem_wipe(c->waiter, sizeof c->waiter);
@@ -374,8 +340,8 @@ static enum status greet(struct core *c, struct shelf *s, const uint8_t *agent,
         note_hello(c, agent, body);
     mail_welcome(c, agent);
     mail_references(c, s, agent);
-    if (c->act_table.resend)
-        return c->act_table.resend(c->act_table.self, s, agent, c->late);
+    if (c->rooms.act_table.resend)
+        return c->rooms.act_table.resend(c->rooms.act_table.self, s, agent, c->late);
     return ST_OK;
 }
 
@@ -472,7 +438,7 @@ static void gather_tick(struct core *c)
     struct shelf *s;
     if (core_reader(c, &t, &s) != ST_OK)
         return;
-    uint64_t due = fold_next_tick(c->fold, s);
+    uint64_t due = fold_next_tick(c->rooms.fold, s);
     store_abort(t);
     if (c->wall_ns >= due && core_gather(c, TAPE_TICK, (struct span){0}, NULL) != ST_OK)
         log_line(LOG_DEBUG, "a tick waits for room", "");

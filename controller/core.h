@@ -12,17 +12,15 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
-#include "controller/act/act.h"
 #include "controller/fleet/fleet.h"
-#include "controller/fold/fold.h"
 #include "controller/gate/gate.h"
 #include "controller/gate/line.h"
 #include "controller/log/effects.h"
 #include "controller/log/tape.h"
 #include "controller/query/query.h"
+#include "controller/rooms.h"
 #include "controller/settings.h"
 #include "controller/store/store.h"
-#include "controller/watch/watch.h"
 #include "proto/messages/query.h"
 
 #define CORE_GROUP 256u    // reports in one commit
@@ -52,12 +50,7 @@ struct core {
     struct settings *settings;
     struct store *store;
     struct tape *tape;
-    struct tape_fold tape_fold;
-    struct fold_judge judge;
-    struct fold_act act_table;
-    struct watch *watch;
-    struct act *act;
-    struct fold *fold;
+    struct rooms rooms;
     struct effects *effects, *late; // late: of resending, outside a commit
     struct fleet *fleet;
     struct query_room *query;

@@ -12,6 +12,7 @@
 #include "controller/cli/cli.h"
 #include "controller/cli/sketch.h"
 #include "controller/init.h"
+#include "controller/rebuild.h"
 #include "controller/replay.h"
 
 // The agent's program stands beside this one; what reads payloads is its.
@@ -48,6 +49,8 @@ static int say_usage(void *program, const struct command_line *line)
 static const struct verb_row rows[] = {
     {"ctl init", "DIR", "make the folder of a new controller", say_usage, NULL, 0,
      NULL},
+    {"ctl rebuild", "--check DIR", "fold the log once more and compare every byte",
+     say_usage, NULL, 0, NULL},
     {"replay", "[STREAM.csv]", "run the detector over a recorded stream, offline",
      say_usage, NULL, 0, NULL},
     {"sketch", "[VERB]", "read, merge and build quantile sketches in files", say_usage,
@@ -61,9 +64,9 @@ static const struct local {
     int words;
     int (*run)(int argc, char **argv);
 } locals[] = {
-    {{"ctl", "init"}, 2, init_main},   {{"replay", NULL}, 1, replay_main},
-    {{"sketch", NULL}, 1, cli_sketch}, {{"ingest", NULL}, 1, ingest_main},
-    {{"why", NULL}, 1, case_main},
+    {{"ctl", "init"}, 2, init_main},    {{"ctl", "rebuild"}, 2, rebuild_main},
+    {{"replay", NULL}, 1, replay_main}, {{"sketch", NULL}, 1, cli_sketch},
+    {{"ingest", NULL}, 1, ingest_main}, {{"why", NULL}, 1, case_main},
 };
 
 // "why" goes to the controller, but for a recorded case.

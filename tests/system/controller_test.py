@@ -180,6 +180,12 @@ def test_kills_lose_nothing_acknowledged_and_count_nothing_twice(controller, ope
     rows = sum(s.rows for s in streams)
     assert totals(operator) == {"observed": rows, "merged": rows, "late": 0, "dropped": {}}
     assert operator.must("audit.verify")["result"] == "intact"
+    # What is stored follows from the log alone, to the byte; also while it runs.
+    code, told = controller.rebuild()
+    assert code == 0, told
+    controller.stop()
+    code, told = controller.rebuild()
+    assert code == 0 and "the same" in told, told
 
 
 def test_a_full_disk_stops_acknowledgements_and_recovers_alone(tmp_path):
