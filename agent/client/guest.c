@@ -64,6 +64,7 @@ static void in_child(void)
     }
     attach_close(&guest);
     guest.tried_ns = 0;
+    atomic_store(&guest.barren_ns, 0);
     guest_mine = NULL;
     pthread_setspecific(at_end_of_thread, NULL);
     pthread_mutex_unlock(&guest.lock);
@@ -165,6 +166,9 @@ static void tell_unsent(struct writer *w)
 
 struct writer *guest_take(uint64_t now_ns)
 {
+    if (now_ns - atomic_load_explicit(&guest.barren_ns, memory_order_relaxed) <
+        GUEST_TEND_NS)
+        return NULL;
     int error = errno;
     struct writer *w = claim(true);
     if (!w)
@@ -177,6 +181,8 @@ struct writer *guest_take(uint64_t now_ns)
     if (w) {
         guest_mine = w;
         tell_unsent(w);
+    } else {
+        atomic_store_explicit(&guest.barren_ns, now_ns, memory_order_relaxed);
     }
     errno = error;
     return w;

@@ -43,6 +43,7 @@ struct guest {
     struct kedge_model *model[LANE_MODELS_MAX];
     uint32_t models;
     _Atomic uint32_t has_unsent; // some model has
+    _Atomic uint64_t barren_ns;  // when a thread last found no lane
     struct writer writer[KEDGE_THREADS_MAX];
     _Atomic uint64_t observed[KEDGE_THREADS_MAX][LANE_MODELS_MAX];
 };
@@ -54,7 +55,8 @@ extern struct guest guest;
 extern _Thread_local struct writer *guest_mine
     __attribute__((tls_model("initial-exec")));
 
-// Takes a writer for this thread and makes its lane known. NULL: there is none.
+// Takes a writer for this thread and makes its lane known. NULL: there is none; then it
+// is not tried again for a second, so that rows stay cheap.
 struct writer *guest_take(uint64_t now_ns);
 
 // Coarse wall clock, 4 ms and 5 ns: the events of a model need no better one.

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -372,6 +373,38 @@ static void a_child_has_a_lane_of_its_own(void **state)
     host_close(&h);
 }
 
+// In a child, for it has no lane yet and must not be able to make one.
+static void counts_what_a_thread_without_a_lane_drops(void **state)
+{
+    (void)state;
+    struct kedge_model *m = model();
+    pid_t child = fork();
+    if (child == 0) {
+        const double value = 1;
+        struct kedge_stats told;
+        struct rlimit limit;
+        getrlimit(RLIMIT_NOFILE, &limit);
+        const struct rlimit none = {0, limit.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &none);
+        int lost = 0;
+        for (int i = 0; i < 10; i++)
+            lost += kedge_observe_f64(m, &value, 1, NULL) == KEDGE_DROPPED;
+        kedge_stats(m, &told);
+        bool is_counted = lost == 10 && told.dropped == 10 && !guest_mine;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        bool is_patient = kedge_observe_f64(m, &value, 1, NULL) == KEDGE_DROPPED;
+        atomic_store(&guest.barren_ns, 0); // as if a second had passed
+        bool is_back = kedge_observe_f64(m, &value, 1, NULL) == KEDGE_OK;
+        bool is_told = guest_mine && atomic_load(&mine()->losses.full[m->number]) == 11;
+        kedge_stats(m, &told);
+        is_told = is_told && told.dropped == 11 && told.observed == 1;
+        _exit(is_counted && is_patient && is_back && is_told ? 0 : 1);
+    }
+    int code = -1;
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+}
+
 static void finds_an_agent_that_comes_later_and_comes_again(void **state)
 {
     (void)state;
@@ -622,6 +655,7 @@ int main(void)
         ON_LANE(wraps_with_a_skip_before_the_record),
         ON_LANE(observes_without_a_call_or_an_allocation),
         ON_LANE(a_child_has_a_lane_of_its_own),
+        ON_LANE(counts_what_a_thread_without_a_lane_drops),
         ON_LANE(finds_an_agent_that_comes_later_and_comes_again),
         ON_LANE(waits_for_an_agent_that_is_stopped),
         ON_LANE(looks_for_it_once_a_second_at_most),
