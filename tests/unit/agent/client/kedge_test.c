@@ -426,7 +426,10 @@ static void finds_an_agent_that_comes_later_and_comes_again(void **state)
         guest_tend(guest_mine, now += LONG_NS); // the beat has moved
         host_hear(&h);
         assert_int_equal(h.hellos, 1);
+        take_all(h.lane);
         host_close(&h); // and it is gone
+        guest_tend(guest_mine, now += LONG_NS);
+        assert_true(guest.fd >= 0); // the beat had moved: no call was made
         guest_tend(guest_mine, now += LONG_NS);
         assert_true(guest.fd < 0);
     }

@@ -354,6 +354,7 @@ static void leaves_a_lane_of_false_records(void **state)
         lane_turn(s->door, NOW);
         put_raw(s, &records[i].head, NULL, 0, records[i].slots);
         assert_lane_left(s);
+        assert_said(s, "");
         close_stage(state);
         open_stage(state);
     }
