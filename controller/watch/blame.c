@@ -242,6 +242,8 @@ static void give_reasons(const struct blame_case *c, const struct board *b,
 static bool is_contradicted(const struct blame_case *c, const struct board *b,
                             const struct blame_finding *f)
 {
+    if (f->is_source) // its onset is that of what it feeds
+        return false;
     for (uint32_t i = c->down_at[f->entity]; i < c->down_at[f->entity + 1]; i++) {
         const struct family *k = &b->view[c->down[i]].family[f->kind];
         if (k->signal != BLAME_NONE && k->value > f->evidence / 2 &&
