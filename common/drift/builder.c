@@ -321,9 +321,7 @@ static uint64_t most_rows(const struct drift_window *w)
     uint64_t most = 0;
     for (uint32_t i = 0; i < w->features; i++) {
         const struct drift_feature *f = &w->feature[i];
-        if (f->role > ROLE_OUTPUT || !f->profile)
-            continue;
-        uint64_t rows = profile_counters(f->profile)->rows;
+        uint64_t rows = f->profile ? profile_counters(f->profile)->rows : 0;
         most = rows > most ? rows : most;
     }
     return most;

@@ -74,7 +74,7 @@ struct judge_view {
     double evidence;    // M, fast
     double capped;      // M, capped
     double e_value;     // M / t, for the fleet's WATCH list
-    double effect;      // smoothed effect of that test
+    double effect;      // of that test: smoothed, or of the last window if larger
     double gate;
     double tolerance;                 // tau of that test's component
     double residual[COMPONENT_COUNT]; // last r of each component (scalars: first)

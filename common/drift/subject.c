@@ -153,10 +153,23 @@ void subject_forget(const struct subject *s, struct evidence *of)
         evidence_reset(&of[i]);
 }
 
+// The effect that meets the gate: the smoothed one or the last window's, whichever is
+// larger. (The smoothed one alone shows half of a change in its first window.) Against
+// the second profile its level is taken off.
+static double seen_effect(const struct subject *s, const struct subject_state *state,
+                          uint32_t test, bool is_second)
+{
+    const struct subject_test *t = &s->test[test];
+    const struct subject_memory *m = &state->memory[t->component];
+    double smooth = t->sign * (double)m->smooth, last = t->sign * (double)m->lag;
+    double effect = last > smooth ? last : smooth;
+    return is_second ? effect - t->sign * (double)m->shift : effect;
+}
+
 bool subject_is_admitted(const struct subject *s, const struct subject_state *state)
 {
     for (uint32_t i = 0; i < s->tests; i++)
-        if (subject_effect(s, state, i) >= subject_gate(s, i))
+        if (seen_effect(s, state, i, false) >= subject_gate(s, i))
             return true;
     return false;
 }
@@ -276,16 +289,6 @@ void subject_add(const struct subject *s, struct subject_state *state,
     state->windows++;
     state->age++;
     state->rows = w->rows;
-}
-
-// The effect as `of` sees it: against the profile, or against the second one.
-static double seen_effect(const struct subject *s, const struct subject_state *state,
-                          uint32_t test, bool is_second)
-{
-    const struct subject_test *t = &s->test[test];
-    double effect = subject_effect(s, state, test);
-    return is_second ? effect - t->sign * (double)state->memory[t->component].shift
-                     : effect;
 }
 
 // Whether test `a` tells more than `b`. A gate that is reached goes before evidence. A

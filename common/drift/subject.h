@@ -104,7 +104,8 @@ struct subject_window {
     uint64_t rows;
 };
 
-// The strongest of the tests whose smoothed effect reaches its gate.
+// The strongest of the tests whose effect, smoothed or of the last window, reaches its
+// gate.
 struct subject_peak {
     bool any;        // one reaches it
     uint32_t test;   // that one, or else the strongest of all

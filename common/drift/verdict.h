@@ -71,7 +71,7 @@ struct alarm {
     uint8_t signal;   // enum signal
     int8_t direction; // +1 up, -1 down
     uint8_t gross;    // enum gross bits
-    double effect;    // smoothed, in the component's unit, in `direction`
+    double effect;    // in the component's unit, in `direction`
     double gate;      // the least effect worth an alarm, same unit
     double evidence;  // M of the fast path when it was raised
     double capped;    // M of the capped path
