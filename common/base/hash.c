@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/base/hash.h"
 
+#include <stdatomic.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -172,4 +173,16 @@ uint64_t random_os(void)
     uint8_t bytes[8];
     random_os_bytes(bytes, sizeof bytes);
     return load_le64(bytes);
+}
+
+uint64_t hash_secret(void)
+{
+    // Whoever comes first sets it; a relaxed load is enough, since nothing else is
+    // published with it.
+    static _Atomic uint64_t secret;
+    uint64_t found = atomic_load_explicit(&secret, memory_order_relaxed);
+    if (found)
+        return found;
+    uint64_t drawn = random_os() | 1;
+    return atomic_compare_exchange_strong(&secret, &found, drawn) ? drawn : found;
 }

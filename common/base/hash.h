@@ -25,6 +25,10 @@ uint64_t random_u64(struct random *r);
 double random_unit(struct random *r);   // [0, 1)
 double random_normal(struct random *r); // mean 0, sd 1 (polar method)
 
+// A secret of this process, drawn once: for tables whose keys a stranger chooses and whose
+// answers do not depend on it.
+uint64_t hash_secret(void);
+
 // 64 bits from the operating system, for seeds. Aborts if the kernel has none.
 uint64_t random_os(void);
 void random_os_bytes(uint8_t *out, size_t size);

@@ -140,7 +140,7 @@ enum status topk_make(unsigned lg_max, uint32_t values, size_t text_bytes,
         return ST_NOMEM;
     t->lg_max = lg_max;
     t->lg_slots = lg_slots_for(values);
-    t->seed = random_os();
+    t->seed = hash_secret();
     buf_init(&t->texts, texts_limit(lg_max));
     t->slot = mem_zero((size_t)1 << t->lg_slots, sizeof *t->slot);
     if (!t->slot || (text_bytes && !buf_reserve(&t->texts, text_bytes))) {
