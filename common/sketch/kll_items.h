@@ -19,10 +19,6 @@ struct kll_items {
     // +0, so that equal items have equal bytes. Returns how many were copied.
     size_t (*sift)(void *out, const void *values, size_t n, struct quantile_tally *t);
 
-    // Keeps one of each pair of neighbours, the second when coin is 1: 2 pairs items
-    // become `pairs`, in place.
-    void (*halve)(void *run, size_t pairs, uint32_t coin);
-
     // Least and greatest of a run of n >= 1, widened.
     void (*range)(const void *run, size_t n, double *min, double *max);
 
@@ -36,7 +32,7 @@ struct kll_items {
     void (*store)(uint8_t *bytes, const void *run, size_t n);
 
     double (*at)(const void *run, size_t i);
-    void (*put)(void *run, size_t i, double value); // rounds to the item's width
+    void (*widen)(const void *run, size_t n, double *out);
     double (*load_one)(const uint8_t *bytes);
     void (*store_one)(uint8_t *bytes, double value);
 };

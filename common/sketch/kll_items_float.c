@@ -4,6 +4,7 @@
 #include "common/sketch/kll_items.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/base/span.h"
 

@@ -79,6 +79,10 @@ struct kll_lanes {
     // Merges two ascending runs. `b` may end where `out` ends; `a` lies elsewhere.
     void (*merge)(void *out, const void *a, size_t na, const void *b, size_t nb);
 
+    // Keeps one of each pair of neighbours, the second when coin is 1: 2 pairs items
+    // become `pairs`, in place.
+    void (*halve)(void *run, size_t pairs, uint32_t coin);
+
     // Takes the items of 1, 2 or 4 tiles in any order, halves them by the coins of the
     // lanes and returns the survivors, ascending: in `run` or in `scratch`. The range
     // is widened to the items.

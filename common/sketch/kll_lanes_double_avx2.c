@@ -106,5 +106,12 @@ TARGET static inline __attribute__((always_inline)) void vec_transpose(vec *r)
     r[3] = _mm256_permute2f128_pd(b, d, 0x31);
 }
 
+// The items at even places of two registers, or those at odd places.
+VEC vec_second(vec a, vec b, uint32_t odd)
+{
+    vec mixed = odd ? _mm256_unpackhi_pd(a, b) : _mm256_unpacklo_pd(a, b);
+    return _mm256_permute4x64_pd(mixed, _MM_SHUFFLE(3, 1, 2, 0));
+}
+
 #include "common/sketch/kll_lanes_template.h"
 #endif

@@ -15,5 +15,5 @@
 #define LANES_NAME kll_lanes_double_plain
 #define TARGET
 #define VEC_ITEMS 1
-#include "common/sketch/kll_lanes_portable_template.h"
+#include "common/sketch/kll_portable_template.h"
 #include "common/sketch/kll_lanes_template.h"

@@ -4,7 +4,7 @@
 #include "common/sketch/kll_lanes.h"
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -100,6 +100,12 @@ TARGET static inline __attribute__((always_inline)) void vec_transpose(vec *r)
     vec a = r[0];
     r[0] = _mm_unpacklo_pd(a, r[1]);
     r[1] = _mm_unpackhi_pd(a, r[1]);
+}
+
+// The items at even places of two registers, or those at odd places.
+VEC vec_second(vec a, vec b, uint32_t odd)
+{
+    return odd ? _mm_unpackhi_pd(a, b) : _mm_unpacklo_pd(a, b);
 }
 
 #include "common/sketch/kll_lanes_template.h"

@@ -121,5 +121,14 @@ TARGET static inline __attribute__((always_inline)) void vec_transpose(vec *r)
     }
 }
 
+// The items at even places of two registers, or those at odd places.
+VEC vec_second(vec a, vec b, uint32_t odd)
+{
+    vec mixed = odd ? _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1))
+                    : _mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0));
+    return _mm256_castpd_ps(
+        _mm256_permute4x64_pd(_mm256_castps_pd(mixed), _MM_SHUFFLE(3, 1, 2, 0)));
+}
+
 #include "common/sketch/kll_lanes_template.h"
 #endif

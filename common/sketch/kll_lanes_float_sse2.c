@@ -4,7 +4,7 @@
 #include "common/sketch/kll_lanes.h"
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -108,6 +108,13 @@ TARGET static inline __attribute__((always_inline)) void vec_transpose(vec *r)
     r[1] = _mm_movehl_ps(c, a);
     r[2] = _mm_movelh_ps(b, d);
     r[3] = _mm_movehl_ps(d, b);
+}
+
+// The items at even places of two registers, or those at odd places.
+VEC vec_second(vec a, vec b, uint32_t odd)
+{
+    return odd ? _mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1))
+               : _mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0));
 }
 
 #include "common/sketch/kll_lanes_template.h"

@@ -24,6 +24,7 @@ const struct kll_lanes LANES_NAME = {
     .lanes = LANES,
     .sort = sort,
     .merge = merge,
+    .halve = halve,
     .thin = thin,
     .flatten = flatten,
     .cascade = cascade,

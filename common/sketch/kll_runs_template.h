@@ -4,100 +4,162 @@
 
 // No ordinary header: a part of kll_lanes_template.h.
 
-// A run read register by register. The last register may be filled up with infinity.
+// Runs are merged block by block. A block of two registers keeps the processor busier
+// than one register does, whose comparators wait for each other; one is for short runs.
+#define BLOCK_VECS 2
+#define BLOCK_ITEMS (BLOCK_VECS * VEC_ITEMS)
+
+// A run read block by block. The last block may be filled up with infinity.
 struct feed {
     const ITEM *at;
-    size_t whole; // registers
-    bool has_tail;
-    ITEM tail[VEC_ITEMS];
+    size_t whole; // blocks
+    size_t left;  // items after these, and then
+    ITEM tail[BLOCK_ITEMS];
 };
 
-KERNEL void feed_open(struct feed *f, const ITEM *run, size_t n)
+KERNEL void feed_open(struct feed *f, const ITEM *run, size_t n, const uint32_t vecs)
 {
+    const size_t block = vecs * VEC_ITEMS;
     f->at = run;
-    f->whole = n / VEC_ITEMS;
-    f->has_tail = n % VEC_ITEMS > 0;
-    if (!f->has_tail)
+    f->whole = n / block;
+    f->left = n % block;
+    if (f->left == 0)
         return;
-    vec_store(f->tail, vec_all(ITEM_MAX));
-    for (size_t i = 0; i < n % VEC_ITEMS; i++)
-        f->tail[i] = run[f->whole * VEC_ITEMS + i];
+    for (uint32_t i = 0; i < vecs; i++)
+        vec_store(f->tail + i * VEC_ITEMS, vec_all(ITEM_MAX));
+    memcpy(f->tail, run + f->whole * block, f->left * sizeof *run);
 }
 
-KERNEL vec feed_next(struct feed *f)
+KERNEL bool feed_has(const struct feed *f)
 {
+    return f->whole + f->left > 0;
+}
+
+KERNEL const ITEM *feed_head(const struct feed *f)
+{
+    return f->whole ? f->at : f->tail;
+}
+
+KERNEL void load_block(vec *r, const ITEM *from, const uint32_t vecs)
+{
+    for (uint32_t i = 0; i < vecs; i++)
+        r[i] = vec_load(from + i * VEC_ITEMS);
+}
+
+KERNEL void store_block(ITEM *to, const vec *r, const uint32_t vecs)
+{
+    for (uint32_t i = 0; i < vecs; i++)
+        vec_store(to + i * VEC_ITEMS, r[i]);
+}
+
+KERNEL void feed_next(struct feed *f, vec *r, const uint32_t vecs)
+{
+    load_block(r, feed_head(f), vecs);
     if (f->whole == 0) {
-        f->has_tail = false;
-        return vec_load(f->tail);
+        f->left = 0;
+        return;
     }
-    vec next = vec_load(f->at);
-    f->at += VEC_ITEMS;
+    f->at += vecs * VEC_ITEMS;
     f->whole--;
-    return next;
 }
 
-// Merges two ascending registers; the lower half is stored.
-KERNEL vec merge_two(ITEM *to, vec held, vec next)
+// Sorts a block that first rises and then falls.
+KERNEL void clean_block(vec *r, const uint32_t vecs)
 {
-    vec turned = vec_reverse(next);
-    vec_store(to, vec_clean(vec_min(held, turned)));
-    return vec_clean(vec_max(turned, held));
+    if (vecs == 2)
+        order(r, r + 1);
+    for (uint32_t i = 0; i < vecs; i++)
+        r[i] = vec_clean(r[i]);
+}
+
+// Merges two ascending blocks: the lower half is stored, `held` becomes the upper.
+KERNEL void merge_two(ITEM *to, vec *held, const vec *next, const uint32_t vecs)
+{
+    vec low[BLOCK_VECS];
+    for (uint32_t i = 0; i < vecs; i++) {
+        vec turned = vec_reverse(next[vecs - 1 - i]);
+        low[i] = vec_min(held[i], turned);
+        held[i] = vec_max(turned, held[i]);
+    }
+    clean_block(low, vecs);
+    clean_block(held, vecs);
+    store_block(to, low, vecs);
 }
 
 // What `held` and the rest of both runs give: `left` items. Few, as a rule.
-KERNEL void merge_ends(ITEM *to, size_t left, vec held, struct feed *a, struct feed *b)
+KERNEL void merge_ends(ITEM *to, size_t left, vec *held, struct feed *a, struct feed *b,
+                       const uint32_t vecs)
 {
-    ITEM last[VEC_ITEMS];
-    while (a->whole + a->has_tail + b->whole + b->has_tail > 0) {
-        bool has_a = a->whole + a->has_tail > 0, has_b = b->whole + b->has_tail > 0;
-        const ITEM *head_a = a->whole ? a->at : a->tail;
-        const ITEM *head_b = b->whole ? b->at : b->tail;
-        bool is_a = has_a && (!has_b || *head_a <= *head_b);
-        vec next = feed_next(is_a ? a : b);
-        if (left <= VEC_ITEMS) {
-            held = merge_two(last, held, next);
+    const size_t block = vecs * VEC_ITEMS;
+    ITEM last[BLOCK_ITEMS];
+    vec next[BLOCK_VECS];
+    while (feed_has(a) || feed_has(b)) {
+        bool is_a = feed_has(a) && (!feed_has(b) || *feed_head(a) <= *feed_head(b));
+        feed_next(is_a ? a : b, next, vecs);
+        if (left < block) {
+            merge_two(last, held, next, vecs);
             memcpy(to, last, left * sizeof *to);
             return;
         }
-        held = merge_two(to, held, next);
-        to += VEC_ITEMS;
-        left -= VEC_ITEMS;
+        merge_two(to, held, next, vecs);
+        to += block;
+        left -= block;
     }
-    vec_store(last, held);
+    store_block(last, held, vecs);
     memcpy(to, last, left * sizeof *to);
 }
 
-// Holds the larger half of what it has read in a register, and merges it with a
-// register more from the run whose next item is smaller. What it writes never passes
-// what it has read, so b's place may be written over.
-TARGET static void merge(void *out, const void *run_a, size_t na, const void *run_b,
-                         size_t nb)
+// Holds the larger half of what it has read, and merges it with one block more from the
+// run whose next item is smaller. What it writes never passes what it has read, so b's
+// place may be written over.
+KERNEL void merge_blocks(ITEM *to, const ITEM *run_a, size_t na, const ITEM *run_b,
+                         size_t nb, const uint32_t vecs)
 {
-    ITEM *to = out;
+    const size_t block = vecs * VEC_ITEMS;
     struct feed a, b;
-    if (na == 0 || nb == 0) {
-        memmove(to, na ? run_a : run_b, (na + nb) * sizeof *to);
-        return;
+    vec held[BLOCK_VECS], next[BLOCK_VECS];
+    feed_open(&a, run_a, na, vecs);
+    feed_open(&b, run_b, nb, vecs);
+    feed_next(*feed_head(&a) <= *feed_head(&b) ? &a : &b, held, vecs);
+
+    ITEM *from = to;
+    const ITEM *at_a = a.at, *a_end = at_a + a.whole * block;
+    const ITEM *at_b = b.at, *b_end = at_b + b.whole * block;
+    while (at_a < a_end && at_b < b_end) {
+        bool is_a = *at_a <= *at_b;
+        load_block(next, is_a ? at_a : at_b, vecs);
+        at_a += is_a ? block : 0;
+        at_b += is_a ? 0 : block;
+        merge_two(to, held, next, vecs);
+        to += block;
     }
-    feed_open(&a, run_a, na);
-    feed_open(&b, run_b, nb);
-    vec held = *(a.whole ? a.at : a.tail) <= *(b.whole ? b.at : b.tail) ? feed_next(&a)
-                                                                        : feed_next(&b);
-    const ITEM *from_a = a.at, *from_b = b.at;
-    const ITEM *a_end = a.at + a.whole * VEC_ITEMS, *b_end = b.at + b.whole * VEC_ITEMS;
-    while (from_a < a_end && from_b < b_end) {
-        bool is_a = *from_a <= *from_b;
-        const ITEM *from = is_a ? from_a : from_b;
-        from_a += is_a ? VEC_ITEMS : 0;
-        from_b += is_a ? 0 : VEC_ITEMS;
-        held = merge_two(to, held, vec_load(from));
-        to += VEC_ITEMS;
+    a.at = at_a;
+    a.whole = (size_t)(a_end - at_a) / block;
+    b.at = at_b;
+    b.whole = (size_t)(b_end - at_b) / block;
+    merge_ends(to, na + nb - (size_t)(to - from), held, &a, &b, vecs);
+}
+
+TARGET static void merge(void *out, const void *a, size_t na, const void *b, size_t nb)
+{
+    if (na == 0 || nb == 0)
+        memmove(out, na ? a : b, (na + nb) * sizeof(ITEM));
+    else if (na < 2 * BLOCK_ITEMS || nb < 2 * BLOCK_ITEMS)
+        merge_blocks(out, a, na, b, nb, 1);
+    else
+        merge_blocks(out, a, na, b, nb, BLOCK_VECS);
+}
+
+TARGET static void halve(void *run, size_t pairs, uint32_t coin)
+{
+    ITEM *items = run;
+    size_t i = 0;
+    for (; i + VEC_ITEMS <= pairs; i += VEC_ITEMS) {
+        vec a = vec_load(items + 2 * i), b = vec_load(items + 2 * i + VEC_ITEMS);
+        vec_store(items + i, vec_second(a, b, coin));
     }
-    a.at = from_a;
-    a.whole = (size_t)(a_end - from_a) / VEC_ITEMS;
-    b.at = from_b;
-    b.whole = (size_t)(b_end - from_b) / VEC_ITEMS;
-    merge_ends(to, na + nb - (size_t)(to - (ITEM *)out), held, &a, &b);
+    for (; i < pairs; i++)
+        items[i] = items[2 * i + coin];
 }
 
 // Columns of one lane each become rows: LANES runs of `rows` items, one after another.

@@ -26,7 +26,8 @@ enum quantile_type { QUANTILE_FLOAT, QUANTILE_DOUBLE };
 // Whether a value counts itself: share of items <= x, or of items < x.
 enum quantile_rule { QUANTILE_INCLUSIVE, QUANTILE_EXCLUSIVE };
 
-// Which machine code runs. The same seed and values give the same bytes on each.
+// Which machine code runs. The same seed and values give the same bytes on each (but
+// for the order of -0 and +0, where a foreign sketch brings -0).
 enum quantile_path {
     QUANTILE_PATH_BEST, // the fastest that this processor has
     QUANTILE_PATH_PLAIN,
@@ -46,7 +47,7 @@ struct quantile_tally {
     uint64_t nan;
     uint64_t pos_inf; // a double too large for a float sketch counts here too
     uint64_t neg_inf;
-    uint64_t lost; // only a parsed sketch that memory did not suffice to prepare
+    uint64_t lost; // offered to a parsed sketch that could not be prepared
 };
 
 // Opens an empty sketch. `k` (8..65535) sets size and error: quantile_rank_error(k).
@@ -117,19 +118,26 @@ MUST_USE enum status quantile_check(enum quantile_type type, struct span bytes,
 MUST_USE enum status quantile_infer_type(struct span bytes, enum quantile_type *out);
 
 // Takes the memory that a parsed sketch needs for values. Values and merges do this by
-// themselves; call it first where allocation must not happen then. Errors: ST_NOMEM.
+// themselves; call it first where allocation must not happen then. Errors: ST_NOMEM,
+// ST_FULL when n is over 2^60.
 MUST_USE enum status quantile_prepare(struct quantile *q);
 
+// What it holds: values, merged ones included; the least and the greatest (NaN when
+// there are none); k as opened; and the smallest k that was merged in, which sets the
+// error.
 enum quantile_type quantile_type_of(const struct quantile *q);
-uint64_t quantile_n(const struct quantile *q); // values, merged ones included
-double quantile_min(const struct quantile *q); // NaN when n is 0
-double quantile_max(const struct quantile *q); // NaN when n is 0
-uint32_t quantile_k(const struct quantile *q); // as opened
-uint32_t
-quantile_min_k(const struct quantile *q);       // smallest k merged in: sets the error
-uint32_t quantile_levels(struct quantile *q);   // settles q
-uint32_t quantile_retained(struct quantile *q); // items; settles q
-size_t quantile_memory(const struct quantile *q); // heap bytes held
+uint64_t quantile_n(const struct quantile *q);
+double quantile_min(const struct quantile *q);
+double quantile_max(const struct quantile *q);
+uint32_t quantile_k(const struct quantile *q);
+uint32_t quantile_min_k(const struct quantile *q);
+
+// Levels and items of its bytes; both settle q.
+uint32_t quantile_levels(struct quantile *q);
+uint32_t quantile_retained(struct quantile *q);
+
+// Bytes of heap held.
+size_t quantile_memory(const struct quantile *q);
 
 // One-sided error of a rank, and of a share between two points, at 99 % confidence.
 // Source: the constants that DataSketches publishes for KLL.
@@ -145,7 +153,7 @@ MUST_USE enum status quantile_set_path(struct quantile *q, enum quantile_path pa
 struct quantile_view;
 
 // Opens a view with room for any sketch of this k, foreign ones included. The only
-// allocation of its life: 16 bytes an item, quantile_items_max(k) items.
+// allocation of its life: 32 bytes an item, quantile_items_max(k) items.
 // Errors: ST_RANGE, ST_NOMEM.
 MUST_USE enum status quantile_view_open(uint32_t k, struct quantile_view **out);
 void quantile_view_close(struct quantile_view *v);

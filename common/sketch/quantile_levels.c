@@ -130,19 +130,9 @@ static void move(struct quantile *q, uint32_t to, uint32_t from, uint32_t n)
     memmove(item_at(q, to), item_at(q, from), (size_t)n * q->ops->item_bytes);
 }
 
-static uint32_t raw_begin(const struct quantile *q)
-{
-    return q->base == 0 ? 0 : tile_len(q);
-}
-
 static uint32_t *raw_len(struct quantile *q)
 {
     return q->base == 0 ? &q->in : &q->raw;
-}
-
-uint32_t levels_free(const struct quantile *q)
-{
-    return q->start[0] - raw_begin(q) - (q->base == 0 ? q->in : q->raw);
 }
 
 void levels_insert(struct quantile *q, uint32_t h, const void *run, uint32_t n)
@@ -181,7 +171,7 @@ static void compact(struct quantile *q, uint32_t h)
     uint32_t pairs = level_len(q, h) / 2;
     uint32_t from = q->start[h] + odd;
     levels_raise(q, h + 2);
-    q->ops->halve(item_at(q, from), pairs, toss(q, h));
+    q->lanes->halve(item_at(q, from), pairs, toss(q, h));
     q->lanes->merge(item_at(q, from + pairs), item_at(q, from), pairs,
                     item_at(q, q->start[h + 1]), level_len(q, h + 1));
     move(q, q->start[0] + pairs, q->start[0], from - q->start[0]);
@@ -262,7 +252,7 @@ static void lift_all(struct quantile *q)
     uint32_t n = *raw_len(q), odd = n & 1, pairs = n / 2;
     uint8_t *run = take_raw(q, stack, n);
     uint8_t *survivors = run + (size_t)odd * q->ops->item_bytes;
-    q->ops->halve(survivors, pairs, toss(q, q->base));
+    q->lanes->halve(survivors, pairs, toss(q, q->base));
     levels_insert(q, q->base + 1, survivors, pairs);
     if (odd) {
         memmove(item_at(q, raw_begin(q)), run, q->ops->item_bytes);
@@ -345,7 +335,7 @@ static uint32_t halve_run(struct quantile *q, uint32_t h, uint8_t *run, uint32_t
         levels_make_room(q, 1);
         levels_insert(q, h, run, 1);
     }
-    q->ops->halve(rest, pairs, toss(q, h));
+    q->lanes->halve(rest, pairs, toss(q, h));
     memmove(run, rest, (size_t)pairs * q->ops->item_bytes);
     return pairs;
 }

@@ -81,6 +81,17 @@ static inline uint32_t tile_len(const struct quantile *q)
     return KLL_TILE_BYTES / q->ops->item_bytes;
 }
 
+static inline uint32_t raw_begin(const struct quantile *q)
+{
+    return q->base == 0 ? 0 : tile_len(q);
+}
+
+// Items that fit between raw and the levels.
+static inline uint32_t levels_free(const struct quantile *q)
+{
+    return q->start[0] - raw_begin(q) - (q->base == 0 ? q->in : q->raw);
+}
+
 // An empty sketch with room for `levels_len` items in its levels, or for values too.
 // Errors: ST_NOMEM.
 MUST_USE enum status levels_open(enum quantile_type type, uint32_t k, uint64_t seed,
@@ -97,9 +108,6 @@ void levels_clear(struct quantile *q);
 
 // At least `levels` levels, the new ones empty.
 void levels_raise(struct quantile *q, uint32_t levels);
-
-// Items that fit between raw and the levels.
-uint32_t levels_free(const struct quantile *q);
 
 // Compacts levels, low ones first, until `want` <= LEVELS_SLACK items are free.
 void levels_make_room(struct quantile *q, uint32_t want);

@@ -9,6 +9,7 @@
 #include "common/sketch/quantile.h"
 #include "common/sketch/quantile_levels.h"
 
+// So the highest level that there can be, 60, never has two items to compact.
 #define N_MAX (UINT64_C(1) << 60)
 
 enum item_order { ITEMS_NATIVE, ITEMS_LITTLE_ENDIAN };
@@ -55,26 +56,36 @@ static struct source source_of_sketch(const struct quantile *q)
     };
 }
 
+static void copy_items(const struct quantile *q, const struct source *s, void *run,
+                       const uint8_t *from, uint32_t n)
+{
+    if (s->order == ITEMS_NATIVE)
+        memcpy(run, from, (size_t)n * q->ops->item_bytes);
+    else
+        q->ops->load(run, from, n);
+}
+
 // One level enters in pieces that fit the free room; each piece of an ascending run
 // ascends.
 static void pour_level(struct quantile *q, const struct source *s, uint32_t h)
 {
     uint64_t piece[STACK_ITEMS], scratch[STACK_ITEMS];
-    uint32_t left = s->start[h + 1] - s->start[h];
-    const uint8_t *from =
-        s->items + (size_t)(s->start[h] - s->start[0]) * q->ops->item_bytes;
+    bool is_ready = s->order == ITEMS_NATIVE && (h > 0 || s->is_level0_sorted);
+    uint32_t width = q->ops->item_bytes, left = s->start[h + 1] - s->start[h];
+    const uint8_t *from = s->items + (size_t)(s->start[h] - s->start[0]) * width;
     while (left > 0) {
         levels_make_room(q, left < LEVELS_SLACK ? left : LEVELS_SLACK);
-        uint32_t n = levels_free(q) < STACK_ITEMS ? levels_free(q) : STACK_ITEMS;
-        n = left < n ? left : n;
-        if (s->order == ITEMS_NATIVE)
-            memcpy(piece, from, (size_t)n * q->ops->item_bytes);
-        else
-            q->ops->load(piece, from, n);
-        if (h == 0 && !s->is_level0_sorted)
-            q->lanes->sort(piece, n, scratch);
-        levels_insert(q, h, piece, n);
-        from += (size_t)n * q->ops->item_bytes;
+        uint32_t room = levels_free(q) < STACK_ITEMS ? levels_free(q) : STACK_ITEMS;
+        uint32_t n = left < room ? left : room;
+        const void *run = from;
+        if (!is_ready) {
+            copy_items(q, s, piece, from, n);
+            if (h == 0 && !s->is_level0_sorted)
+                q->lanes->sort(piece, n, scratch);
+            run = piece;
+        }
+        levels_insert(q, h, run, n);
+        from += (size_t)n * width;
         left -= n;
     }
 }
@@ -127,6 +138,8 @@ enum status quantile_prepare(struct quantile *q)
 {
     if (q->is_prepared)
         return ST_OK;
+    if (q->n > N_MAX)
+        return ST_FULL;
     struct quantile old = *q;
     struct source s = source_of_sketch(&old);
     ST_TRY(levels_take_buffer(q));

@@ -132,6 +132,8 @@ static void is_exact_up_to_k_values(void **state)
     assert_true(isnan(quantile_view_quantile(v, 1.01, QUANTILE_INCLUSIVE)));
     assert_true(isnan(quantile_view_quantile(v, NAN, QUANTILE_INCLUSIVE)));
     assert_true(quantile_view_rank(v, INFINITY, QUANTILE_EXCLUSIVE) == 1);
+    assert_true(quantile_view_rank(v, -INFINITY, QUANTILE_EXCLUSIVE) == 0);
+    assert_true(isnan(quantile_view_rank(v, NAN, QUANTILE_EXCLUSIVE)));
     assert_true(quantile_view_rank(v, -INFINITY, QUANTILE_INCLUSIVE) == 0);
     quantile_view_close(v);
     quantile_close(q);
@@ -157,6 +159,26 @@ static void gives_ranks_and_shares_at_points(void **state)
     assert_int_equal(quantile_view_cdf(v, unsorted, 2, QUANTILE_INCLUSIVE, out),
                      ST_RANGE);
     assert_int_equal(quantile_view_cdf(v, nan, 1, QUANTILE_INCLUSIVE, out), ST_RANGE);
+    quantile_view_close(v);
+    quantile_close(q);
+}
+
+// Doubles that differ only in their last bits, on several levels.
+static void keeps_apart_what_is_nearly_equal(void **state)
+{
+    (void)state;
+    struct quantile *q = sketch_of(QUANTILE_DOUBLE, 8, 1);
+    struct random r = {2};
+    for (int i = 0; i < 5000; i++)
+        quantile_add(q, (random_u64(&r) & 1 ? 1 : -1) *
+                            (1 + (double)(random_u64(&r) % 200) * 0x1p-52));
+    assert_true(quantile_levels(q) > 3);
+    assert_int_equal(view_total(q), 5000);
+    struct quantile_view *v = NULL;
+    assert_int_equal(quantile_view_open(8, &v), ST_OK);
+    assert_int_equal(quantile_view_load(v, q), ST_OK);
+    for (size_t i = 0; i < quantile_view_len(v); i++)
+        assert_true(fabs(quantile_view_item(v, i)) < 1 + 200 * 0x1p-52);
     quantile_view_close(v);
     quantile_close(q);
 }
@@ -494,6 +516,7 @@ int main(void)
         cmocka_unit_test(is_empty_at_first_and_after_reset),
         cmocka_unit_test(is_exact_up_to_k_values),
         cmocka_unit_test(gives_ranks_and_shares_at_points),
+        cmocka_unit_test(keeps_apart_what_is_nearly_equal),
         cmocka_unit_test(counts_what_is_no_number_apart),
         cmocka_unit_test(conserves_weight_at_every_length),
         cmocka_unit_test(knows_the_exact_least_and_greatest),

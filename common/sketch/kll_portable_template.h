@@ -1,4 +1,4 @@
-// Kll lanes portable: a register of one item, for machines without better.
+// Kll portable template: a register of one item, for machines without better.
 //
 // SPDX-License-Identifier: Apache-2.0
 
@@ -102,4 +102,9 @@ VEC vec_clean(vec v)
 static inline void vec_transpose(vec *r)
 {
     (void)r; // one item is its own transpose
+}
+
+VEC vec_second(vec a, vec b, uint32_t odd)
+{
+    return odd ? b : a;
 }
