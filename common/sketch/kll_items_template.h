@@ -69,7 +69,7 @@ static bool ascend(const uint8_t *bytes, size_t n)
 }
 
 // The machine's own order is that of the bytes on nearly all machines, and then a copy
-// is all. tests/conformance runs the other loops on one of the others.
+// is all; the others go value by value.
 static void load(void *run, const uint8_t *bytes, size_t n)
 {
     ITEM *items = run;
