@@ -22,9 +22,12 @@ struct followed_id {
     uint32_t head_size; // bytes hashed, at most FOLLOWED_HEAD_BYTES
 };
 
-// An open file; fd is -1 when there is none.
+// An open file; fd is -1 when there is none. One whose name ends in ".gz" is read as
+// what is packed in it: offsets, sizes and the beginning are of the plain bytes.
 struct followed {
     int fd;
+    void *packed; // gzFile; NULL: it is plain
+    uint64_t packed_at;
     struct followed_id id;
 };
 
@@ -32,12 +35,15 @@ struct followed {
 MUST_USE enum status followed_open(const char *path, struct followed *out);
 void followed_close(struct followed *f);
 
+// As pread; a packed file that is broken ends there.
+int64_t followed_read(struct followed *f, uint8_t *out, size_t size, uint64_t offset);
+
 // Hashes the head anew, of the first min(size, FOLLOWED_HEAD_BYTES) bytes, once more
 // bytes have been read than it covers.
 void followed_learn(struct followed *f, uint64_t size);
 
 // Whether the file still begins as it did and has at least `size` bytes.
-bool followed_is_same(const struct followed *f, uint64_t size);
+bool followed_is_same(struct followed *f, uint64_t size);
 
 // Whether `path` leads to another file now (or to none).
 bool followed_is_away(const struct followed *f, const char *path);

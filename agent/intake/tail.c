@@ -8,6 +8,7 @@
 
 #include "agent/intake/decoder.h"
 #include "agent/intake/followed.h"
+#include "agent/intake/pair.h"
 #include "common/base/clock.h"
 #include "common/base/cursor.h"
 #include "common/base/log.h"
@@ -24,6 +25,8 @@
 struct tail {
     struct tail_settings settings;
     struct observation_sink sink;
+    struct pair *pair; // where requests and answers of one line are put together
+    struct observation_sink rows; // where rows go: to the pair, or to the sink
     struct decoder decoder;
     struct tail_stats stats;
     struct followed file;
@@ -62,6 +65,21 @@ static enum status open_decoder(struct tail *t)
     return open[t->settings.format](&t->settings.mapping, &t->decoder);
 }
 
+static bool holds_both_sides(enum tail_format format)
+{
+    return format == TAIL_SAGEMAKER || format == TAIL_VERTEX;
+}
+
+// Hands a line to its decoder. What it leaves unpaired goes on alone: the mark that is
+// stored with the row must not stand before anything that still waits.
+static enum status decode(struct tail *t, struct span line, uint64_t now_ns)
+{
+    enum status st = t->decoder.line(t->decoder.self, line, now_ns, &t->rows);
+    if (t->pair)
+        pair_turn(t->pair, UINT64_MAX);
+    return st;
+}
+
 enum status tail_open(const struct tail_settings *settings,
                       const struct observation_sink *sink, struct tail **out)
 {
@@ -71,12 +89,16 @@ enum status tail_open(const struct tail_settings *settings,
     if (!t)
         return ST_NOMEM;
     t->settings = *settings;
-    t->sink = *sink;
+    t->sink = t->rows = *sink;
     t->file.fd = -1;
     buf_init(&t->carry, OBSERVATION_LINE_MAX);
     t->capacity = READ_BYTES;
     t->buffer = mem_zero(t->capacity, 1);
     enum status st = t->buffer ? open_decoder(t) : ST_NOMEM;
+    if (st == ST_OK && holds_both_sides(settings->format))
+        st = pair_open(&t->sink, 0, &t->pair);
+    if (t->pair)
+        t->rows = pair_sink(t->pair);
     if (st != ST_OK) {
         tail_close(t);
         return st;
@@ -90,6 +112,7 @@ void tail_close(struct tail *t)
     if (!t)
         return;
     followed_close(&t->file);
+    pair_close(t->pair);
     if (t->decoder.close)
         t->decoder.close(t->decoder.self);
     buf_fini(&t->carry);
@@ -172,7 +195,7 @@ static void read_header(struct tail *t)
         t->needs_header = false;
         return;
     }
-    ssize_t n = pread(t->file.fd, t->buffer, t->capacity, 0);
+    int64_t n = followed_read(&t->file, t->buffer, t->capacity, 0);
     const uint8_t *nl = n > 0 ? memchr(t->buffer, '\n', (size_t)n) : NULL;
     if (!nl)
         return;
@@ -269,10 +292,10 @@ static bool take_carried(struct tail *t, struct span line, uint64_t now_ns)
     buf_put_span(&t->carry, line);
     enum status st = t->carry.failed;
     if (st == ST_OK)
-        st = t->decoder.line(t->decoder.self, buf_span(&t->carry), now_ns, &t->sink);
+        st = decode(t, buf_span(&t->carry), now_ns);
     if (st != ST_OK) {
         struct span half = span_of(t->carry.data, size);
-        enum status alone = t->decoder.line(t->decoder.self, half, now_ns, &t->sink);
+        enum status alone = decode(t, half, now_ns);
         t->stats.lines++;
         if (alone != ST_OK)
             count_bad(t, alone);
@@ -289,7 +312,7 @@ static void take_line(struct tail *t, struct span line, uint64_t now_ns)
         t->stats.lines++;
     if (line.size == 0 || was_carried)
         return;
-    enum status st = t->decoder.line(t->decoder.self, line, now_ns, &t->sink);
+    enum status st = decode(t, line, now_ns);
     if (st != ST_OK)
         count_bad(t, st);
 }
@@ -401,8 +424,8 @@ bool tail_turn(struct tail *t, uint32_t lines_max, uint64_t now_ns)
             return false;
         if (t->needs_header)
             read_header(t);
-        ssize_t n =
-            pread(t->file.fd, t->buffer, t->capacity, (off_t)(t->offset + t->skip));
+        int64_t n =
+            followed_read(&t->file, t->buffer, t->capacity, t->offset + t->skip);
         // Looked at after the reading: what was read before a truncation is no longer
         // where it was, and would be read again from the copy.
         if (n < 0 || !followed_is_same(&t->file, t->offset + t->skip + (uint64_t)n)) {

@@ -341,6 +341,61 @@ static void finds_its_file_again_after_a_rotation_while_it_was_away(void **state
     assert_all(s);
 }
 
+static void pack(const struct stage *s, const char *end)
+{
+    char command[300];
+    snprintf(command, sizeof command, "gzip '%s%s'", s->path, end);
+    assert_int_equal(system(command), 0);
+}
+
+// Two rotations while the agent was away, and both files packed since.
+static void reads_on_in_packed_files(void **state)
+{
+    struct stage *s = *state;
+    for (int i = 0; i < 30; i++)
+        put_row(s, s->path);
+    turn(s);
+    tail_close(s->tail);
+    put_row(s, s->path);
+    move(s, "", ".2");
+    usleep(20000);
+    for (int i = 0; i < 30; i++)
+        put_row(s, s->path);
+    move(s, "", ".1");
+    usleep(20000);
+    pack(s, ".2");
+    pack(s, ".1");
+    put_row(s, s->path);
+    assert_int_equal(tail_open(&s->settings, &s->sink, &s->tail), ST_OK);
+    assert_int_equal(tail_resume(s->tail, buf_span(&s->mark)), ST_OK);
+    tail_turn(s->tail, 3, s->now);
+    tail_close(s->tail); // and a mark within a packed file
+    assert_int_equal(tail_open(&s->settings, &s->sink, &s->tail), ST_OK);
+    assert_int_equal(tail_resume(s->tail, buf_span(&s->mark)), ST_OK);
+    for (int i = 0; i < 3; i++)
+        wait_turn(s);
+    assert_all(s);
+    assert_int_equal(tail_stats(s->tail).lost_files, 0);
+}
+
+// The file is packed just after it was read to its end: it is not read again.
+static void does_not_take_a_packed_copy_for_the_next_file(void **state)
+{
+    struct stage *s = *state;
+    for (int i = 0; i < 30; i++)
+        put_row(s, s->path);
+    turn(s);
+    move(s, "", ".1");
+    usleep(20000);
+    char command[300];
+    snprintf(command, sizeof command, "gzip -c '%s.1' > '%s.1.gz'", s->path, s->path);
+    assert_int_equal(system(command), 0);
+    usleep(20000);
+    put_row(s, s->path);
+    wait_turn(s);
+    assert_all(s);
+}
+
 static void says_when_its_file_is_gone(void **state)
 {
     struct stage *s = *state;
@@ -480,6 +535,8 @@ int main(void)
         TEST(follows_a_file_that_was_made_anew),
         TEST(goes_on_at_its_mark),
         TEST(finds_its_file_again_after_a_rotation_while_it_was_away),
+        TEST(reads_on_in_packed_files),
+        TEST(does_not_take_a_packed_copy_for_the_next_file),
         TEST(says_when_its_file_is_gone),
         TEST(a_mark_holds_while_a_cut_line_waits),
         TEST(refuses_a_broken_mark),
