@@ -36,7 +36,6 @@ struct question {
 };
 
 // --- Answers
-// -----------------------------------------------------------------------------
 
 void ask_send(struct core *c, const uint8_t id[5], uint64_t query, uint8_t code,
               struct span json)
@@ -145,7 +144,6 @@ void ask_fail(struct core *c, const struct gathered *g, const char *why)
 }
 
 // --- Who asks
-// ----------------------------------------------------------------------------
 
 static enum status find_operator(struct core *c, struct shelf *s, struct question *q)
 {
@@ -170,7 +168,6 @@ static enum status find_operator(struct core *c, struct shelf *s, struct questio
 }
 
 // --- Queries
-// -----------------------------------------------------------------------------
 
 static uint64_t heard(void *self, const uint8_t *agent)
 {
@@ -222,7 +219,6 @@ static void query(struct core *c, struct shelf *s, const struct question *q)
 }
 
 // --- Commands
-// ----------------------------------------------------------------------------
 
 // A token's key is drawn here; the log gets its public half.
 static enum status draw_token(struct core *c, struct entry_command *e, struct waiter *w,
@@ -328,7 +324,6 @@ void ask_take(struct core *c, const struct line_message *m)
 }
 
 // --- Enrolment
-// ---------------------------------------------------------------------------
 
 // The token's public key, or a key that nothing verifies under: an unknown token takes
 // the same time and gets the same answer as a wrong one.

@@ -71,6 +71,8 @@ static enum status open_context(struct program *p)
     return line_bind(p->context, GATE_LINE, &p->line);
 }
 
+// Every known key is admitted before the first port is bound: an agent that is refused
+// once stays away for a while.
 static enum status open_gate(struct program *p)
 {
     const struct settings *s = &p->settings;
@@ -86,6 +88,10 @@ static enum status open_gate(struct program *p)
     memcpy(o.enrol_public, s->enrol_key.pub, 32);
     memcpy(o.fleet, s->fleet, sizeof o.fleet);
     enum status st = gate_open(p->context, &o, &p->gate);
+    if (st == ST_OK)
+        st = core_admit_all(p->core);
+    if (st == ST_OK)
+        st = gate_listen(p->gate, &o);
     mem_wipe(&o, sizeof o);
     return st;
 }
@@ -106,7 +112,6 @@ static enum status open_all(struct program *p)
     ST_TRY(core_open(&p->settings, p->line, &p->core));
     ST_TRY(start(&p->zap_thread, &p->has_zap_thread, run_zap, p->zap));
     ST_TRY(open_gate(p));
-    ST_TRY(core_admit_all(p->core));
     return start(&p->gate_thread, &p->has_gate_thread, run_gate, p->gate);
 }
 

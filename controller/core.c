@@ -19,7 +19,8 @@
 #include "proto/messages/record.h"
 
 #define POOL_BYTES (8u << 20)
-#define LOOK_NS NS_PER_S // how often it looks whether a tick is due
+#define TELL_NS (60 * NS_PER_S) // between two lines about what the gate turned away
+#define LOOK_NS NS_PER_S        // how often it looks whether a tick is due
 // Least that must be free: a tenth of the disk, or this much.
 #define DISK_RESERVE (UINT64_C(4) << 30)
 #define RETRY_NS NS_PER_S // after a commit that failed
@@ -45,7 +46,6 @@ static enum status open_tape(struct core *c)
 }
 
 // --- The first entries of a new tape
-// -----------------------------------------------------
 
 static enum status gather_command(struct core *c, const char *verb,
                                   const struct entry_arg *arg, uint32_t args)
@@ -152,7 +152,6 @@ void core_close(struct core *c)
 }
 
 // --- Keys
-// --------------------------------------------------------------------------------
 
 static enum status say_key(struct core *c, enum line_kind kind, enum zap_scope scope,
                            const uint8_t *key, const uint8_t *agent)
@@ -230,7 +229,6 @@ static void change_key(struct core *c, const struct effect *e)
 }
 
 // --- Effects
-// -----------------------------------------------------------------------------
 
 static void grant(struct core *c, struct shelf *s, const struct effect *e)
 {
@@ -296,7 +294,6 @@ void core_carry_out(struct core *c)
 }
 
 // --- What the gate hands on
-// --------------------------------------------------------------
 
 // An agent's executors and software stand in its record, for orders to name; a change
 // of them is an entry like any other.
@@ -338,7 +335,7 @@ static enum status greet(struct core *c, struct shelf *s, const uint8_t *agent,
     ST_TRY(records_get(s, SHELF_AGENT, &k, &record_agent_message, &c->pool, &a));
     if (!same_executors(&a, h))
         note_hello(c, agent, body);
-    mail_welcome(c, agent);
+    mail_welcome(c, agent, h->ring);
     mail_references(c, s, agent);
     if (c->rooms.act_table.resend)
         return c->rooms.act_table.resend(c->rooms.act_table.self, s, agent, c->late);
@@ -386,6 +383,25 @@ static void take_report(struct core *c, const struct line_message *m)
         log_line(LOG_WARN, "a report was left to be sent again", "why=busy");
 }
 
+// What the gate turned away is worth a line when there is more of it, but not a line
+// each.
+static void take_counts(struct core *c, const struct line_message *m)
+{
+    if (m->frames != 1 || m->frame[0].size != sizeof c->gate)
+        return;
+    memcpy(&c->gate, m->frame[0].data, sizeof c->gate);
+    const struct gate_counts *g = &c->gate;
+    uint64_t bad = g->hostile + g->refused + g->overdrawn + g->zap_refused;
+    if (bad == c->told_bad || c->wall_ns - c->told_ns < TELL_NS)
+        return;
+    c->told_bad = bad;
+    c->told_ns = c->wall_ns;
+    log_line(LOG_WARN, "turned away at the gate",
+             "unknown_keys=%" PRIu64 " hostile=%" PRIu64 " revoked=%" PRIu64
+             " over_credit=%" PRIu64 " connected=%" PRIu64,
+             g->zap_refused, g->hostile, g->refused, g->overdrawn, g->connected);
+}
+
 static void take(struct core *c, const struct line_message *m)
 {
     switch ((enum line_kind)m->head.kind) {
@@ -405,8 +421,7 @@ static void take(struct core *c, const struct line_message *m)
         ask_enrol(c, m);
         break;
     case LINE_COUNTS:
-        if (m->frames == 1 && m->frame[0].size == sizeof c->gate)
-            memcpy(&c->gate, m->frame[0].data, sizeof c->gate);
+        take_counts(c, m);
         break;
     default:
         c->must_stop = true;

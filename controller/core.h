@@ -64,6 +64,7 @@ struct core {
     struct pool pool;
     struct buf body, frame;
     uint64_t wall_ns, look_ns, retry_ns;
+    uint64_t told_ns, told_bad; // when and what was last said of the gate
     uint64_t commits, refused;
     bool is_stuck; // the store does not take anything at the moment
     bool is_full;  // the disk or the quota is nearly used up: no more reports
@@ -77,8 +78,7 @@ MUST_USE enum status core_open(struct settings *settings, void *line,
                                struct core **out);
 void core_close(struct core *c);
 
-// Admits every key of the store at the gate. Before the gate's port is open, or just
-// after: until then agents are refused and come again.
+// Admits every key of the store at the gate, before its ports are bound.
 MUST_USE enum status core_admit_all(struct core *c);
 
 // Takes what waits on the line, commits, sends. Call it whenever the line has something
@@ -105,7 +105,8 @@ MUST_USE enum status core_reader(struct core *c, struct store_txn **out,
 void mail_acks(struct core *c, uint32_t from, uint32_t n);
 // Answers one that could not be folded.
 void mail_poison(struct core *c, const struct gathered *g);
-void mail_welcome(struct core *c, const uint8_t *agent);
+// With the keyring when the agent holds an older one.
+void mail_welcome(struct core *c, const uint8_t *agent, uint64_t ring);
 void mail_references(struct core *c, struct shelf *s, const uint8_t *agent);
 void mail_reference(struct core *c, struct shelf *s, struct span model,
                     struct span version, const uint8_t *agent);

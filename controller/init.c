@@ -60,7 +60,6 @@ static enum status write_keys(const struct making *m)
 }
 
 // --- The keyring
-// -------------------------------------------------------------------------
 
 static enum status fill_key(struct keyring_key *k, const struct key_pair *pair,
                             const struct span *action)
@@ -147,7 +146,6 @@ static enum status write_ring(const struct making *m)
 }
 
 // --- Configuration
-// -----------------------------------------------------------------------
 
 static enum status write_text(const struct making *m, const char *name,
                               struct buf *text, enum file_secrecy secrecy)
@@ -247,7 +245,6 @@ enum status init_folder(const struct init_options *o, struct buf *told)
 }
 
 // --- The verb
-// ----------------------------------------------------------------------------
 
 static int run(void *program, const struct command_line *line)
 {

@@ -50,7 +50,6 @@ static bool encode(struct core *c, const struct message *m, const void *in)
 }
 
 // --- Acknowledgements
-// --------------------------------------------------------------------
 
 struct settled {
     uint64_t done[CORE_GROUP];
@@ -133,15 +132,15 @@ void mail_poison(struct core *c, const struct gathered *g)
 }
 
 // --- Greetings
-// ---------------------------------------------------------------------------
 
-void mail_welcome(struct core *c, const uint8_t *agent)
+void mail_welcome(struct core *c, const uint8_t *agent, uint64_t ring)
 {
     struct welcome w = {.server_ms = c->wall_ns / NS_PER_MS,
                         .credit = CREDIT,
                         .window_max = wire_row(WIRE_WINDOW)->bytes_max,
-                        .keyring = buf_span(&c->settings->keyring),
                         .jitter_ms = 5000};
+    if (ring < c->settings->ring)
+        w.keyring = buf_span(&c->settings->keyring);
     memcpy(w.fleet, c->settings->fleet, sizeof w.fleet);
     memcpy(w.agent, agent, sizeof w.agent);
     if (encode(c, &welcome_message, &w))
@@ -149,7 +148,6 @@ void mail_welcome(struct core *c, const uint8_t *agent)
 }
 
 // --- References
-// --------------------------------------------------------------------------
 
 static int by_name(const void *a, const void *b)
 {
@@ -293,7 +291,6 @@ void mail_references(struct core *c, struct shelf *s, const uint8_t *agent)
 }
 
 // --- Signed: orders and grants
-// -----------------------------------------------------------
 
 // Signs c->frame as a message of this kind; the signatures' frame goes to `sigs`.
 static enum status sign_frame(struct core *c, enum wire_kind kind, struct buf *sigs)

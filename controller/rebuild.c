@@ -35,7 +35,6 @@ struct check {
 };
 
 // --- Opening
-// -----------------------------------------------------------------------------
 
 static enum status copy_store(struct check *c)
 {
@@ -88,7 +87,6 @@ static void close_both(struct check *c)
 }
 
 // --- Folding
-// -----------------------------------------------------------------------------
 
 static void note(void *keep, enum status st, struct tape_pos last)
 {
@@ -112,7 +110,6 @@ static enum status fold_all(struct check *c)
 }
 
 // --- Comparing
-// ---------------------------------------------------------------------------
 
 // A place in one of the two; `is_end` behind its last key.
 struct place {
@@ -209,7 +206,6 @@ enum status rebuild_check(const char *folder, struct rebuild_report *out,
 }
 
 // --- The verb
-// ----------------------------------------------------------------------------
 
 static int run(void *program, const struct command_line *line)
 {

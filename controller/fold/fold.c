@@ -54,7 +54,6 @@ void fold_close(struct fold *f)
 }
 
 // --- Time is data
-// ------------------------------------------------------------------------
 
 static enum status load_now(struct fold *f, struct shelf *s)
 {
@@ -87,7 +86,6 @@ static enum status take_moment(struct fold *f, struct shelf *s,
 }
 
 // --- Entries
-// -----------------------------------------------------------------------------
 
 static enum status fold_tick(struct fold *f, struct shelf *s)
 {
@@ -205,7 +203,6 @@ uint64_t fold_next_tick(struct fold *f, struct shelf *s)
 }
 
 // --- As a tape wants it
-// ------------------------------------------------------------------
 
 static enum status tape_fold_entry(void *self, struct shelf *s,
                                    const struct tape_entry *e, struct tape_home *home)

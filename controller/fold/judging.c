@@ -171,7 +171,6 @@ enum status judging_due(struct fold *f, struct shelf *s, uint32_t model)
 }
 
 // --- A part arrives
-// ----------------------------------------------------------------------
 
 static enum status is_there(struct shelf *s, const struct shelf_key *k, bool *found)
 {

@@ -247,7 +247,6 @@ enum status command_version_add(const struct order_of *o)
 }
 
 // --- Baselines
-// ---------------------------------------------------------------------------
 
 // The model's categories are hashed with one key: the first baseline brings it, the
 // others must have it.
@@ -343,7 +342,6 @@ enum status command_baseline_seal(const struct order_of *o)
 }
 
 // --- Events and policy
-// -------------------------------------------------------------------
 
 enum status command_event_record(const struct order_of *o)
 {

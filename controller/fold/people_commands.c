@@ -81,7 +81,6 @@ enum status command_token_mint(const struct order_of *o)
 }
 
 // --- Agents
-// ------------------------------------------------------------------------------
 
 // By id in hex, or by host when just one active agent has it.
 static enum status find_agent(const struct order_of *o, struct record_agent *out,
@@ -183,7 +182,6 @@ enum status command_agent_note(const struct order_of *o)
 }
 
 // --- Operators
-// ---------------------------------------------------------------------------
 
 static const char *const roles[] = {"viewer", "operator", "approver", "admin",
                                     "auditor"};

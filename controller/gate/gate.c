@@ -110,7 +110,6 @@ void gate_close(struct gate *g)
 }
 
 // --- From agents
-// -------------------------------------------------------------------------
 
 static void hostile(struct gate *g, struct peer *p, const struct port_message *m,
                     enum status why)
@@ -222,7 +221,6 @@ static void take_agent(struct gate *g, const struct port_message *m)
 }
 
 // --- From hosts that enrol, and from operators
-// -------------------------------------------
 
 static void send_enrol(struct gate *g, const uint8_t id[5], enum wire_kind kind,
                        struct span body)
@@ -334,7 +332,6 @@ static void take_some(struct gate *g, void *port, taker *take)
 }
 
 // --- From the fold
-// -----------------------------------------------------------------------
 
 static void tell_agent(struct gate *g, const struct line_message *m)
 {
@@ -410,8 +407,17 @@ static void take_line(struct gate *g)
         g->must_stop = true;
 }
 
+enum status gate_listen(struct gate *g, const struct gate_options *o)
+{
+    take_line(g);
+    if (g->must_stop)
+        return ST_CLOSED;
+    ST_TRY(port_bind(g->agents, o->agent_endpoint));
+    ST_TRY(port_bind(g->enrol, o->enrol_endpoint));
+    return port_bind(g->ops, o->op_endpoint);
+}
+
 // --- The loop
-// ----------------------------------------------------------------------------
 
 static void say_gone(struct gate *g, enum status why)
 {

@@ -45,10 +45,14 @@ struct gate_options {
 
 struct gate;
 
-// Opens the ports. The ZAP handler must be bound and the line be there. ST_IO,
+// Makes the ports. The ZAP handler must be bound and the line be there. ST_IO,
 // ST_UNSUPPORTED (this libzmq cannot enforce authentication), ST_NOMEM.
 MUST_USE enum status gate_open(void *context, const struct gate_options *o,
                                struct gate **out);
+// Admits what was sent down the line so far, and only then lets peers connect: one that
+// is refused does not come again soon. Before gate_run, on the thread that has the
+// line's other end. ST_IO.
+MUST_USE enum status gate_listen(struct gate *g, const struct gate_options *o);
 // Closes the ports, then tells the ZAP handler to stop.
 void gate_close(struct gate *g);
 

@@ -90,14 +90,18 @@ enum status port_open(void *context, const struct port_options *o, void **out)
     enum status st = set_all(socket, o);
     if (st == ST_OK)
         st = check_guard(socket, o);
-    if (st == ST_OK && zmq_bind(socket, o->endpoint) != 0)
-        st = refuse(o, "bind");
     if (st != ST_OK) {
         (void)zmq_close(socket);
         return st;
     }
     *out = socket;
     return ST_OK;
+}
+
+enum status port_bind(void *port, const char *endpoint)
+{
+    struct port_options o = {.endpoint = endpoint};
+    return zmq_bind(port, endpoint) == 0 ? ST_OK : refuse(&o, "bind");
 }
 
 void port_close(void *port)
@@ -113,7 +117,6 @@ void port_cut(int fd)
 }
 
 // --- Taking
-// ------------------------------------------------------------------------------
 
 static void drop_frame(zmq_msg_t *m)
 {
@@ -216,7 +219,6 @@ enum status port_take(void *port, struct port_message *out)
 }
 
 // --- Sending
-// -----------------------------------------------------------------------------
 
 static enum status failed_send(void)
 {

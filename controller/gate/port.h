@@ -22,7 +22,7 @@
 #define PORT_FRAMES_MAX 3 // of one message, behind the routing id
 
 struct port_options {
-    const char *endpoint;  // "tcp://127.0.0.1:7601"
+    const char *endpoint;  // "tcp://127.0.0.1:7601", for port_bind and for messages
     const char *domain;    // one of the above
     const uint8_t *secret; // 32 bytes, the port's transport key; borrowed for the call
     int64_t frame_bytes;
@@ -31,9 +31,11 @@ struct port_options {
     int send_hwm;    // messages waiting for a peer
 };
 
-// Binds a ROUTER. Whatever setting does not hold, it refuses to open: ST_UNSUPPORTED
-// names a libzmq that cannot enforce authentication. ST_IO (bind), ST_NOMEM.
+// Makes a ROUTER, not yet bound. Whatever setting does not hold, it refuses:
+// ST_UNSUPPORTED names a libzmq that cannot enforce authentication. ST_IO, ST_NOMEM.
 MUST_USE enum status port_open(void *context, const struct port_options *o, void **out);
+// Peers may connect from now on. ST_IO.
+MUST_USE enum status port_bind(void *port, const char *endpoint);
 void port_close(void *port); // NULL is fine
 
 // One message from a peer. All frames are owned by it until port_drop.

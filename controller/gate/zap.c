@@ -91,7 +91,6 @@ void zap_close(struct zap *z)
 }
 
 // --- The table
-// ---------------------------------------------------------------------------
 
 static void apply(struct zap *z, const struct change *c)
 {
@@ -126,7 +125,6 @@ static bool take_changes(struct zap *z)
 }
 
 // --- Questions
-// ---------------------------------------------------------------------------
 
 static bool take_question(struct zap *z, struct question *q)
 {
@@ -224,7 +222,6 @@ void zap_run(struct zap *z)
 }
 
 // --- The far end
-// -------------------------------------------------------------------------
 
 enum status zap_connect(void *context, const char *control, void **out)
 {

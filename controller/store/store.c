@@ -212,7 +212,6 @@ static enum status txn_seek_down(void *self, enum shelf_table table, struct span
 }
 
 // --- Opening
-// -----------------------------------------------------------------------------
 
 static int open_tables(struct store *s)
 {
@@ -360,7 +359,6 @@ void store_close(struct store *s)
 }
 
 // --- Transactions
-// ------------------------------------------------------------------------
 
 static int begin(struct store *s, enum store_access access, MDB_txn **out)
 {
@@ -487,7 +485,6 @@ enum status store_commit(struct store_txn *t)
 }
 
 // --- Care
-// --------------------------------------------------------------------------------
 
 enum status store_measure(struct store *s, struct store_size *out)
 {

@@ -153,7 +153,6 @@ static void what_a_version_is_never_changes(void **state)
 }
 
 // --- Baselines
-// ---------------------------------------------------------------------------
 
 static void seal_bytes(uint8_t key, struct buf *out)
 {
@@ -226,7 +225,6 @@ static void a_baseline_brings_its_key_and_the_next_one_must_have_it(void **state
 }
 
 // --- Enrolment
-// ---------------------------------------------------------------------------
 
 static void one_token_makes_one_agent_of_sixty_four_that_race(void **state)
 {
@@ -309,7 +307,6 @@ static void a_pending_agent_may_not_report_before_it_is_approved(void **state)
 }
 
 // --- Marks
-// -------------------------------------------------------------------------------
 
 // Against a plain set: what is taken was not there, and what is refused was, or lies so
 // far behind that it can only be a repetition.

@@ -387,7 +387,6 @@ static void the_report_of_a_lone_host_is_its_own_merge(void **state)
 }
 
 // --- The same bytes, whatever happened on the way
-// -----------------------------------------
 
 static enum status copy_entry(void *keep, const struct tape_entry *e)
 {

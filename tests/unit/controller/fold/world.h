@@ -215,7 +215,6 @@ static inline const struct effect *newest(struct world *o, enum effect_kind kind
 }
 
 // --- Commands and agents
-// -----------------------------------------------------------------
 
 struct kv {
     const char *key, *value;
@@ -310,7 +309,6 @@ static inline struct host host_of(struct world *o, uint8_t n, const char *name)
 }
 
 // --- Windows
-// -----------------------------------------------------------------------------
 
 // A numeric profile of `rows` values around `mean`.
 static inline void profile_bytes(uint32_t rows, double mean, uint64_t seed,
@@ -445,7 +443,6 @@ static inline void give_attest(struct host *h, const char *version, uint64_t at_
 }
 
 // --- The state as one number
-// -------------------------------------------------------------
 
 static inline uint64_t hash_shelf(struct shelf *s)
 {

@@ -108,6 +108,7 @@ static int setup(void **state)
                    zap_open(r->context, "inproc://zap", &r->zap) == ST_OK;
     struct gate_options o = options_of(r);
     is_fine = is_fine && gate_open(r->context, &o, &r->gate) == ST_OK;
+    is_fine = is_fine && gate_listen(r->gate, &o) == ST_OK;
     if (!is_fine)
         return -1;
     (void)pthread_create(&r->zap_thread, NULL, run_zap, r->zap);
@@ -132,7 +133,6 @@ static int teardown(void **state)
 }
 
 // --- Clients
-// -----------------------------------------------------------------------------
 
 struct client {
     void *context, *socket; // a context of its own: as another process
@@ -286,7 +286,6 @@ static void wait_count(struct rig *r, size_t offset, uint64_t least)
     wait_count(r, offsetof(struct gate_counts, name), least)
 
 // --- Who comes in
-// ------------------------------------------------------------------------
 
 static void an_admitted_agent_is_heard_and_answered(void **state)
 {
@@ -437,7 +436,6 @@ static void a_chosen_routing_id_is_cut_off(void **state)
 }
 
 // --- What comes in
-// -----------------------------------------------------------------------
 
 static void hostile_messages_are_counted_and_their_sender_cut_off(void **state)
 {
@@ -516,7 +514,6 @@ static void a_flood_is_capped_and_hurts_nobody_else(void **state)
 }
 
 // --- Enrolment
-// ---------------------------------------------------------------------------
 
 static void take_body(struct client *c, char type[80], struct buf *body)
 {
@@ -727,7 +724,6 @@ static void a_nonce_lives_half_a_minute(void **state)
 }
 
 // --- Guarded, or not at all
-// --------------------------------------------------------------
 
 static void without_a_handler_nobody_comes_in(void **state)
 {
@@ -747,6 +743,7 @@ static void without_a_handler_nobody_comes_in(void **state)
                              .send_hwm = 4};
     void *port;
     assert_int_equal(port_open(context, &o, &port), ST_OK);
+    assert_int_equal(port_bind(port, r.agents), ST_OK);
     struct client c = client_of(r.agents, key.pub, NULL);
     say_hello(&c);
     (void)usleep(300000);
@@ -771,6 +768,7 @@ static void a_gate_without_a_handler_does_not_open(void **state)
     assert_int_equal(zap_open(r.context, "inproc://zap2", &second), ST_EXISTS);
     struct gate_options o = options_of(&r);
     assert_int_equal(gate_open(r.context, &o, &r.gate), ST_OK);
+    assert_int_equal(gate_listen(r.gate, &o), ST_OK);
     // The handler never runs: the gate notices its silence, and ends.
     (void)pthread_create(&r.gate_thread, NULL, run_gate, r.gate);
     struct line_message m;
@@ -782,6 +780,46 @@ static void a_gate_without_a_handler_does_not_open(void **state)
     zap_close(r.zap);
     line_close(r.line);
     (void)zmq_ctx_term(r.context);
+}
+
+// As after a restart of the controller: agents knock before its ports are there.
+static void known_agents_are_let_in_from_the_first_moment(void **state)
+{
+    (void)state;
+    enum { AGENTS = 20 };
+    struct rig *r = MEM_NEW(struct rig);
+    struct client c[AGENTS];
+    name_ports(r);
+    r->context = zmq_ctx_new();
+    assert_int_equal(keys_make(KEY_CURVE, &r->agent), ST_OK);
+    assert_int_equal(keys_make(KEY_CURVE, &r->enrol), ST_OK);
+    assert_int_equal(keys_make(KEY_CURVE, &r->op), ST_OK);
+    for (int i = 0; i < AGENTS; i++) {
+        c[i] = client_of(r->agents, r->agent.pub, NULL);
+        say_hello(&c[i]);
+    }
+    assert_int_equal(line_bind(r->context, "inproc://line", &r->line), ST_OK);
+    assert_int_equal(zap_open(r->context, "inproc://zap", &r->zap), ST_OK);
+    (void)pthread_create(&r->zap_thread, NULL, run_zap, r->zap);
+    struct gate_options o = options_of(r);
+    assert_int_equal(gate_open(r->context, &o, &r->gate), ST_OK);
+    for (int i = 0; i < AGENTS; i++)
+        (void)admit(r, &c[i], (uint8_t)(i + 1));
+    assert_int_equal(gate_listen(r->gate, &o), ST_OK);
+    (void)pthread_create(&r->gate_thread, NULL, run_gate, r->gate);
+    bool heard[AGENTS + 1] = {false};
+    for (int i = 0; i < AGENTS; i++) {
+        struct line_message m;
+        assert_true(take_kind(r, LINE_HELLO, WAIT_MS, &m));
+        heard[m.head.agent[0]] = true;
+        line_drop(&m);
+    }
+    for (int i = 1; i <= AGENTS; i++)
+        assert_true(heard[i]);
+    for (int i = 0; i < AGENTS; i++)
+        close_client(&c[i]);
+    void *rig = r;
+    assert_int_equal(teardown(&rig), 0);
 }
 
 int main(void)
@@ -801,6 +839,7 @@ int main(void)
         WITH_GATE(a_flood_is_capped_and_hurts_nobody_else),
         WITH_GATE(a_host_that_meets_its_challenge_is_handed_on_and_verified),
         WITH_GATE(each_untrue_claim_is_refused),
+        cmocka_unit_test(known_agents_are_let_in_from_the_first_moment),
         cmocka_unit_test(failed_tries_are_limited_by_address_and_in_all),
         cmocka_unit_test(a_nonce_lives_half_a_minute),
         cmocka_unit_test(without_a_handler_nobody_comes_in),

@@ -57,7 +57,6 @@ static void expect(struct shelf *s, const char *key, const char *value)
 }
 
 // --- The shelf
-// ---------------------------------------------------------------------------
 
 static void keeps_what_is_committed_and_forgets_what_is_aborted(void **state)
 {
@@ -264,7 +263,6 @@ static void agrees_with_a_plain_table(void **state)
 }
 
 // --- The tape
-// ----------------------------------------------------------------------------
 
 struct heard {
     int calls;

@@ -172,7 +172,6 @@ static void a_copy_is_consistent_and_never_overwrites(void **state)
 }
 
 // --- Full
-// --------------------------------------------------------------------------------
 
 static enum status fill(struct store *store, uint32_t from, uint32_t n)
 {
@@ -271,7 +270,6 @@ static void a_full_disk_loses_nothing(void **state)
 }
 
 // --- Killed
-// ------------------------------------------------------------------------------
 
 // Appends for ever, and tells the parent each sequence that was acknowledged.
 static void append_until_killed(const char *folder, int tell)
