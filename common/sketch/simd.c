@@ -3,12 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/sketch/simd.h"
 
+#include <stdbool.h>
+
 static enum simd_level limit = SIMD_AVX2;
 
 static enum simd_level simd_of_processor(void)
 {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") ? SIMD_AVX2 : SIMD_SSE2;
+    bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return has_avx2 ? SIMD_AVX2 : SIMD_SSE2;
 #else
     return SIMD_PORTABLE;
 #endif

@@ -4,6 +4,7 @@
 #ifndef KEDGE_COMMON_SKETCH_SIMD_H
 #define KEDGE_COMMON_SKETCH_SIMD_H
 
+// AVX2 stands for AVX2 and FMA, which but for rare processors come together.
 enum simd_level { SIMD_PORTABLE, SIMD_SSE2, SIMD_AVX2 };
 
 // The best level of the processor, or the limit below it. Cheap.

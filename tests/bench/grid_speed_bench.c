@@ -20,17 +20,21 @@ struct counting {
 static uint64_t count_f32(void *arg, uint64_t run)
 {
     struct counting *c = arg;
-    grid_count_f32(c->grid, c->columns->f32 + columns_at(c->columns, run),
-                   c->columns->n, c->count);
-    return c->columns->n;
+    const struct columns *in = c->columns;
+    for (size_t k = 0; k < in->times; k++)
+        grid_count_f32(c->grid, in->f32 + columns_at(in, run * in->times + k), in->n,
+                       c->count);
+    return in->n * in->times;
 }
 
 static uint64_t count_f64(void *arg, uint64_t run)
 {
     struct counting *c = arg;
-    grid_count_f64(c->grid, c->columns->f64 + columns_at(c->columns, run),
-                   c->columns->n, c->count);
-    return c->columns->n;
+    const struct columns *in = c->columns;
+    for (size_t k = 0; k < in->times; k++)
+        grid_count_f64(c->grid, in->f64 + columns_at(in, run * in->times + k), in->n,
+                       c->count);
+    return in->n * in->times;
 }
 
 static void print_speed(struct columns *columns, enum columns_shape shape)
@@ -44,9 +48,11 @@ static void print_speed(struct columns *columns, enum columns_shape shape)
     for (int level = SIMD_PORTABLE; level <= SIMD_AVX2; level++) {
         simd_limit((enum simd_level)level);
         printf("  %-8s", level_name[level]);
-        for (columns->n = 10000; columns->n <= COLUMNS_POOL; columns->n *= 10)
-            printf("  n=%zu %.2f %.2f", columns->n, bench_median(count_f32, &c),
+        for (size_t n = 1000; n <= COLUMNS_POOL; n *= 100) {
+            columns_cut(columns, n);
+            printf("  n=%zu %.2f %.2f", n, bench_median(count_f32, &c),
                    bench_median(count_f64, &c));
+        }
         printf("\n");
     }
     grid_close(c.grid);

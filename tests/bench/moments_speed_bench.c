@@ -10,28 +10,32 @@ static uint64_t add_f32(void *arg, uint64_t run)
 {
     const struct columns *c = arg;
     struct moments m = {0};
-    moments_add_f32(&m, c->f32 + columns_at(c, run), c->n);
+    for (size_t k = 0; k < c->times; k++)
+        moments_add_f32(&m, c->f32 + columns_at(c, run * c->times + k), c->n);
     columns_sink = moments_mean(&m);
-    return c->n;
+    return c->n * c->times;
 }
 
 static uint64_t add_f64(void *arg, uint64_t run)
 {
     const struct columns *c = arg;
     struct moments m = {0};
-    moments_add_f64(&m, c->f64 + columns_at(c, run), c->n);
+    for (size_t k = 0; k < c->times; k++)
+        moments_add_f64(&m, c->f64 + columns_at(c, run * c->times + k), c->n);
     columns_sink = moments_mean(&m);
-    return c->n;
+    return c->n * c->times;
 }
 
 static uint64_t add_pairs(void *arg, uint64_t run)
 {
     const struct columns *c = arg;
     struct comoments m = {0};
-    size_t at = columns_at(c, run);
-    comoments_add_f32(&m, c->f32 + at, c->prediction + at, c->n);
+    for (size_t k = 0; k < c->times; k++) {
+        size_t at = columns_at(c, run * c->times + k);
+        comoments_add_f32(&m, c->f32 + at, c->prediction + at, c->n);
+    }
     columns_sink = comoments_correlation(&m);
-    return c->n;
+    return c->n * c->times;
 }
 
 static uint64_t merge(void *arg, uint64_t run)
@@ -70,9 +74,11 @@ int main(void)
         simd_limit((enum simd_level)level);
         printf("%s, ns a value (float, double, float with prediction):\n",
                level ? "AVX2" : "portable");
-        for (c.n = 1000; c.n <= COLUMNS_POOL; c.n *= 10)
-            printf("  n=%-9zu %.3f %.3f %.3f\n", c.n, bench_median(add_f32, &c),
+        for (size_t n = 1000; n <= COLUMNS_POOL; n *= 10) {
+            columns_cut(&c, n);
+            printf("  n=%-9zu %.3f %.3f %.3f\n", n, bench_median(add_f32, &c),
                    bench_median(add_f64, &c), bench_median(add_pairs, &c));
+        }
     }
     struct moments part[64] = {{0}};
     for (size_t i = 0; i < 64; i++)

@@ -16,22 +16,25 @@ struct pass {
     bool has_prediction;
 };
 
+// Each slice is a window of its own.
 static uint64_t update(void *arg, uint64_t run)
 {
     struct pass *p = arg;
     const struct columns *c = p->columns;
-    size_t at = columns_at(c, run);
-    struct profile_column column = {
-        .f64 = p->is_float ? NULL : c->f64 + at,
-        .f32 = p->is_float ? c->f32 + at : NULL,
-        .state = p->state ? p->state + at : NULL,
-        .prediction = p->has_prediction ? c->prediction + at : NULL,
-        .n = c->n,
-    };
-    profile_reset(p->profile);
-    profile_reset_sketches(p->profile);
-    profile_update(p->profile, &column);
-    return c->n;
+    for (size_t k = 0; k < c->times; k++) {
+        size_t at = columns_at(c, run * c->times + k);
+        struct profile_column column = {
+            .f64 = p->is_float ? NULL : c->f64 + at,
+            .f32 = p->is_float ? c->f32 + at : NULL,
+            .state = p->state ? p->state + at : NULL,
+            .prediction = p->has_prediction ? c->prediction + at : NULL,
+            .n = c->n,
+        };
+        profile_reset(p->profile);
+        profile_reset_sketches(p->profile);
+        profile_update(p->profile, &column);
+    }
+    return c->n * c->times;
 }
 
 static void print_pass(struct columns *c, const char *name,
@@ -44,8 +47,10 @@ static void print_pass(struct columns *c, const char *name,
     columns_must(profile_open(&o, g, &p.profile));
     p.columns = c;
     printf("%-40s", name);
-    for (c->n = 1000; c->n <= COLUMNS_POOL; c->n *= 10)
+    for (size_t n = 1000; n <= COLUMNS_POOL; n *= 10) {
+        columns_cut(c, n);
         printf(" %8.2f", bench_median(update, &p));
+    }
     printf("\n");
     profile_close(p.profile);
     grid_close(g);
