@@ -365,8 +365,7 @@ static void count_loss(struct model *m, const struct labels_match *match, double
     if (!p)
         return;
     double bias = match->score - label;
-    double loss =
-        m->settings.performance == PERFORMANCE_BINARY ? bias * bias : fabs(bias);
+    double loss = fabs(bias); // for probabilities too: what a baseline learns
     bool is_full = pane_number(p, "label", FEATURE_LABEL, label) != ST_OK ||
                    pane_number(p, "loss", FEATURE_SIGNAL, loss) != ST_OK ||
                    pane_number(p, "bias", FEATURE_SIGNAL, bias) != ST_OK;

@@ -31,7 +31,7 @@ const struct option_row cli_baseline_options[CLI_BASELINE_OPTIONS] = {
     {"label", 0, VALUE_TEXT, NULL, "column of the truth", NULL, "COLUMN"},
     {"label-delay", 0, VALUE_DURATION, "0s", "how long truth takes to arrive", NULL,
      NULL},
-    {"performance", 0, VALUE_TEXT, NULL, "what the loss is: |y-p|, or (y-p)^2",
+    {"performance", 0, VALUE_TEXT, NULL, "what the model predicts; the loss is |y-p|",
      "regression|binary", NULL},
     {"categorical", 0, VALUE_LIST, NULL,
      "column that is a category though it looks like "

@@ -668,7 +668,7 @@ static void labels_join_over_a_kill(void **state)
     assert_float_equal(mean_of(&s->window[s->windows - 1], "loss"), 6, 1e-6);
 }
 
-static void the_loss_of_probabilities_is_squared(void **state)
+static void the_loss_of_probabilities_is_their_distance(void **state)
 {
     struct stage *s = *state;
     registry_close(s->registry);
@@ -681,7 +681,7 @@ static void the_loss_of_probabilities_is_squared(void **state)
         &s->stream,
         &(struct given){.t = T0, .x = NAN, .prediction = NAN, .label = 1, .id = "a"});
     give(s, T0 + MINUTE);
-    assert_float_equal(mean_of(&s->window[0], "loss"), 0.0625, 1e-6);
+    assert_float_equal(mean_of(&s->window[0], "loss"), 0.25, 1e-6);
     assert_float_equal(mean_of(&s->window[0], "bias"), -0.25, 1e-6);
 }
 
@@ -1005,7 +1005,7 @@ int main(void)
         TEST(a_wide_model_travels_in_parts),
         TEST(a_label_becomes_loss_and_bias_of_its_version),
         TEST(labels_join_over_a_kill),
-        TEST(the_loss_of_probabilities_is_squared),
+        TEST(the_loss_of_probabilities_is_their_distance),
         TEST(a_baseline_never_changes_under_an_open_window),
         TEST(sketches_travel_every_third_window),
         TEST(categories_are_hashed_under_the_models_key),
