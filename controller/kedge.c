@@ -11,6 +11,7 @@
 #include "controller/case.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/sketch.h"
+#include "controller/explain.h"
 #include "controller/init.h"
 #include "controller/rebuild.h"
 #include "controller/replay.h"
@@ -51,6 +52,8 @@ static const struct verb_row rows[] = {
      NULL},
     {"ctl rebuild", "--check DIR", "fold the log once more and compare every byte",
      say_usage, NULL, 0, NULL},
+    {"explain", "ALERT", "recompute an alert from the log, and show its evidence",
+     say_usage, NULL, 0, NULL},
     {"replay", "[STREAM.csv]", "run the detector over a recorded stream, offline",
      say_usage, NULL, 0, NULL},
     {"sketch", "[VERB]", "read, merge and build quantile sketches in files", say_usage,
@@ -67,6 +70,7 @@ static const struct local {
     {{"ctl", "init"}, 2, init_main},    {{"ctl", "rebuild"}, 2, rebuild_main},
     {{"replay", NULL}, 1, replay_main}, {{"sketch", NULL}, 1, cli_sketch},
     {{"ingest", NULL}, 1, ingest_main}, {{"why", NULL}, 1, case_main},
+    {{"explain", NULL}, 1, explain_main},
 };
 
 // "why" goes to the controller, but for a recorded case.

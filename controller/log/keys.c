@@ -135,6 +135,11 @@ struct shelf_key key_baselines_of(uint32_t model)
     return tagged_be32('b', model);
 }
 
+struct shelf_key key_baselines(void)
+{
+    return shelf_key_of('b');
+}
+
 struct shelf_key key_policy(void)
 {
     return shelf_key_of('p');

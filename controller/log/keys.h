@@ -50,6 +50,7 @@ struct shelf_key key_versions(uint32_t model);
 // 'b' be32 model, be32 version: record_baseline.
 struct shelf_key key_baseline(uint32_t model, uint32_t version);
 struct shelf_key key_baselines_of(uint32_t model);
+struct shelf_key key_baselines(void);
 // 'p': the text of the fleet's policy as it was set.
 struct shelf_key key_policy(void);
 // 's' be32 model, be32 version, agent (or nothing: merged over all hosts): be32 series.

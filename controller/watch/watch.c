@@ -51,6 +51,12 @@ void watch_close(struct watch *w)
     mem_free(w);
 }
 
+void watch_listen(struct watch *w, watch_heard *heard, void *self)
+{
+    w->options.heard = heard;
+    w->options.heard_self = self;
+}
+
 // The deploy watch of the course, if it has one that can be read.
 static enum status read_deploy(struct watch *w, struct shelf *s, uint32_t model,
                                const struct course *c, struct deploy **out)

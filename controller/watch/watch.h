@@ -19,14 +19,16 @@
 
 struct watch;
 
+// Called with each judgement, before alerts are looked at. The judge is lent for the
+// call.
+typedef void watch_heard(void *self, const struct judged_window *w,
+                         const struct judge *judge, const struct judgement *judgement);
+
 struct watch_options {
     struct judge_settings judge;
     double pages_per_week; // for the whole fleet
     double burst;          // pages at once
-    // Called with each judgement, before alerts are looked at; NULL: nobody listens
-    // (replay does). The judge is lent for the call.
-    void (*heard)(void *self, const struct judged_window *w, const struct judge *judge,
-                  const struct judgement *judgement);
+    watch_heard *heard;    // NULL: nobody listens (replay does)
     void *heard_self;
 };
 
@@ -36,6 +38,9 @@ struct watch_options watch_defaults(void);
 // ST_NOMEM.
 MUST_USE enum status watch_open(const struct watch_options *o, struct watch **out);
 void watch_close(struct watch *w); // NULL is fine
+
+// Lets `heard` listen from now on.
+void watch_listen(struct watch *w, watch_heard *heard, void *self);
 
 // As struct fold_judge (controller/fold/fold.h) says; `self` is the struct watch.
 MUST_USE enum status watch_window(void *self, struct shelf *s,
