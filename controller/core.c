@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -15,6 +16,7 @@
 #include "controller/gate/zap.h"
 #include "controller/log/keys.h"
 #include "controller/log/records.h"
+#include "controller/log/retention.h"
 #include "controller/store/embedded.h"
 #include "proto/messages/record.h"
 
@@ -80,16 +82,41 @@ static enum status gather_admin(struct core *c)
     return st;
 }
 
+// How long things are kept is what the log says; a change of the configuration is an
+// entry of it.
+static enum status gather_retention(struct core *c)
+{
+    const struct settings_file *f = &c->settings->file;
+    const uint64_t want[3] = {f->raw_ns, f->hour_ns, f->day_ns};
+    struct store_txn *t;
+    struct shelf *s;
+    struct retention r;
+    char text[3][24];
+    ST_TRY(core_reader(c, &t, &s));
+    enum status st = retention_get(s, &r);
+    store_abort(t);
+    if (st != ST_OK || memcmp(want, r.keep_ns, sizeof want) == 0)
+        return st;
+    for (unsigned i = 0; i < 3; i++)
+        (void)snprintf(text[i], sizeof text[i], "%" PRIu64, want[i]);
+    struct entry_arg arg[] = {{span_text("raw"), span_text(text[0])},
+                              {span_text("hour"), span_text(text[1])},
+                              {span_text("day"), span_text(text[2])}};
+    return gather_command(c, "retention.set", arg, 3);
+}
+
 static enum status begin_tape(struct core *c)
 {
     struct tape_pos head, oldest;
     ST_TRY(tape_embedded.head(c->tape, 0, &head, &oldest));
-    if (head.seq > 0)
-        return ST_OK;
-    struct span fleet = span_of(c->settings->fleet, sizeof c->settings->fleet);
-    ST_TRY(core_gather(c, TAPE_META, fleet, NULL));
-    ST_TRY(gather_admin(c));
-    ST_TRY(core_commit(c));
+    if (head.seq == 0) {
+        struct span fleet = span_of(c->settings->fleet, sizeof c->settings->fleet);
+        ST_TRY(core_gather(c, TAPE_META, fleet, NULL));
+        ST_TRY(gather_admin(c));
+    }
+    ST_TRY(gather_retention(c));
+    if (c->gathered > 0)
+        ST_TRY(core_commit(c));
     return c->gathered == 0 ? ST_OK : ST_IO;
 }
 

@@ -31,6 +31,13 @@ static const struct conf_row rows[] = {
      "how long a silent host holds up the windows of its model", "1s..1h", NULL, false},
     {"store-size", VALUE_SIZE, AT(store_bytes), "100GiB",
      "most that the store may take on disk", "64MiB..", NULL, false},
+    {"keep-raw", VALUE_DURATION, AT(raw_ns), "48h",
+     "how long windows of a minute are kept; of longer ones as many", "2h..400d", NULL,
+     false},
+    {"keep-hour", VALUE_DURATION, AT(hour_ns), "14d",
+     "how long hours, merged of windows, are kept", "2h..3650d", NULL, false},
+    {"keep-day", VALUE_DURATION, AT(day_ns), "400d",
+     "how long days, merged of hours, are kept", "2h..3650d", NULL, false},
     {"pages-per-week", VALUE_REAL, AT(pages_per_week), "2",
      "pages that the whole fleet may send in a week", "0.01..10000", NULL, false},
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "controller/fold/expire.h"
 
 // Roles as bits.
 enum { OPERATOR = 1, APPROVER = 2, ADMIN = 4, SYSTEM = 8 };
@@ -30,6 +31,8 @@ static const struct verb verbs[] = {
     {"agent.suspend", OPERATOR | APPROVER | ADMIN | SYSTEM, command_agent_state},
     {"agent.revoke", OPERATOR | APPROVER | ADMIN | SYSTEM, command_agent_state},
     {"operator.add", ADMIN | SYSTEM, command_operator_add},
+    {"retention.set", SYSTEM, expire_command_retention},
+    {"retention.squeeze", SYSTEM, expire_command_squeeze},
     {"operator.revoke", ADMIN | SYSTEM, command_operator_revoke},
 };
 

@@ -5,6 +5,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "controller/fold/blend.h"
+#include "controller/fold/expire.h"
 #include "controller/fold/inside.h"
 #include "controller/log/blob.h"
 #include "controller/log/keys.h"
@@ -30,7 +32,8 @@ enum status fold_open(const struct fold_options *o, struct fold **out)
     pool_init(&f->pool, memory, memory ? FOLD_POOL_BYTES : 0);
     f->part = MEM_NEW(struct panel);
     f->whole = MEM_NEW(struct panel);
-    if (!memory || !f->part || !f->whole) {
+    f->blend = MEM_NEW(struct blend);
+    if (!memory || !f->part || !f->whole || !f->blend) {
         fold_close(f);
         return ST_NOMEM;
     }
@@ -46,6 +49,9 @@ void fold_close(struct fold *f)
         panel_fini(f->part);
     if (f->whole)
         panel_fini(f->whole);
+    if (f->blend)
+        blend_fini(f->blend);
+    mem_free(f->blend);
     mem_free(f->part);
     mem_free(f->whole);
     mem_free(f->pool.data);
@@ -94,7 +100,7 @@ static enum status fold_tick(struct fold *f, struct shelf *s)
         ST_TRY(f->judge.tick(f->judge.self, s, &f->moment, f->o.effects));
     if (f->act.tick)
         ST_TRY(f->act.tick(f->act.self, s, &f->moment, f->o.effects));
-    return ST_OK;
+    return expire_sweep(f, s, EXPIRE_TICK_SERIES, EXPIRE_TICK_MOST);
 }
 
 static enum status fold_intent(struct fold *f, struct shelf *s, struct span body)
@@ -176,6 +182,7 @@ void fold_dropped(struct fold *f)
 {
     f->has_now = false;
     f->now_changed = false;
+    f->has_retention = false;
     if (f->o.effects)
         effects_clear(f->o.effects);
     if (f->judge.dropped)

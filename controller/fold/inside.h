@@ -11,9 +11,11 @@
 #include "controller/fold/fold.h"
 #include "controller/fold/panel.h"
 #include "controller/log/audit.h"
+#include "controller/log/retention.h"
 #include "proto/codec.h"
 #include "proto/messages/record.h"
 
+struct blend;
 struct window;
 
 #define FOLD_POOL_BYTES (24u << 20) // for one entry: two wide windows and their merge
@@ -29,6 +31,9 @@ struct fold {
     struct panel *part; // one host's window
     struct panel *whole;
     struct buf blob;
+    struct blend *blend;
+    struct retention retention;
+    bool has_retention; // it was read from the shelf
 };
 
 // report.c: what agents send. Each has been read as far as its prefix.

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "controller/fold/expire.h"
 #include "controller/fold/pending.h"
 #include "controller/log/progress.h"
 #include "controller/log/blob.h"
@@ -91,21 +92,32 @@ static enum status join_carry(struct fold *f, struct shelf *s, struct due *d,
 
 // The merge stays readable as a series of its own. f->blob holds it.
 static enum status keep_merge(struct fold *f, struct shelf *s, uint32_t model,
-                              uint32_t version, uint64_t start)
+                              uint32_t version, const struct window *w)
 {
-    uint32_t series;
+    struct rollup_series r = {.model = model, .version = version};
     if (f->blob.failed != ST_OK)
         return f->blob.failed;
-    ST_TRY(names_series_new(s, model, version, NULL, &series));
-    struct shelf_key k = key_window(series, KEY_RAW, start, 0);
-    return shelf_put(s, SHELF_WINDOW, &k, buf_span(&f->blob));
+    ST_TRY(names_series_new(s, model, version, NULL, &r.series));
+    struct shelf_key k = key_window(r.series, KEY_RAW, w->start, 0);
+    // A window may begin where a shorter one did: both are kept.
+    struct span v;
+    enum status st = shelf_get(s, SHELF_WINDOW, &k, &v);
+    while (st == ST_OK && k.bytes[k.size - 1] < UINT8_MAX) {
+        k.bytes[k.size - 1]++;
+        st = shelf_get(s, SHELF_WINDOW, &k, &v);
+    }
+    if (st != ST_OK && st != ST_NOTFOUND)
+        return st;
+    ST_TRY(shelf_put(s, SHELF_WINDOW, &k, buf_span(&f->blob)));
+    return expire_merged(f, s, &r, &k, w->start, w->end);
 }
 
-static enum status note_judged(struct shelf *s, uint32_t model, uint64_t end,
-                               struct progress_model *m)
+static enum status note_judged(const struct fold *f, struct shelf *s, uint32_t model,
+                               uint64_t end, struct progress_model *m)
 {
     if (end > m->judged_ns)
         m->judged_ns = end;
+    m->seen_ns = f->moment.now_ns;
     return progress_put_model(s, model, m);
 }
 
@@ -136,10 +148,10 @@ static enum status settle(struct fold *f, struct shelf *s, struct due *d)
     ST_TRY(progress_get_model(s, d->model, &m));
     ST_TRY(join_carry(f, s, d, &m));
     ST_TRY(shelf_del(s, SHELF_STATE, &d->key));
-    ST_TRY(note_judged(s, d->model, d->end, &m));
+    ST_TRY(note_judged(f, s, d->model, d->end, &m));
     buf_clear(&f->blob);
     blob_put(&f->blob, BLOB_MERGED, d->p.message, &d->p.window);
-    ST_TRY(keep_merge(f, s, d->model, d->version, d->p.window.start));
+    ST_TRY(keep_merge(f, s, d->model, d->version, &d->p.window));
     ST_TRY(panel_fill(f->whole, &d->p.window));
     struct judged_window j = shown(&d->p.window, f->whole);
     j.model_no = d->model;
@@ -211,10 +223,10 @@ static enum status judge_alone(struct fold *f, struct shelf *s,
                                const struct judging_part *p, struct progress_model *m)
 {
     const struct window *w = p->window;
-    ST_TRY(note_judged(s, p->model, w->end, m));
+    ST_TRY(note_judged(f, s, p->model, w->end, m));
     buf_clear(&f->blob);
     blob_put_same(&f->blob, p->key, w);
-    ST_TRY(keep_merge(f, s, p->model, p->version, w->start));
+    ST_TRY(keep_merge(f, s, p->model, p->version, w));
     struct judged_window j = shown(w, f->part);
     j.model_no = p->model;
     j.version_no = p->version;

@@ -1,6 +1,7 @@
 // Report: windows, attestations, notices and receipts, as agents send them.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include "controller/fold/expire.h"
 #include "controller/fold/inside.h"
 
 #include <string.h>
@@ -228,6 +229,8 @@ enum status report_window(struct fold *f, struct shelf *s, const struct tape_ent
                                 .key = home->kind == HOME_SHELF ? &home->key : NULL};
     ST_TRY(judging_add(f, s, &part));
     ST_TRY(judging_due(f, s, v.model));
+    struct rollup_series host = {v.model, v.version, v.series};
+    ST_TRY(expire_host(f, s, &host, v.w.start, v.w.end));
     return admit_done(f, s, &v.a);
 }
 

@@ -8,9 +8,13 @@
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
 #include "controller/log/keys.h"
+#include "controller/log/retention.h"
 
 #define ROW_FORMAT 1
 #define HEAD_FORMAT 1
+#define ROW_AT 12u   // where its time stands
+#define ROW_HEAD 20u // bytes in front of body or place
+#define DROPPED_AT_ONCE 2u
 
 enum row_place { ROW_HERE = 0, ROW_ELSEWHERE = 1 };
 
@@ -97,6 +101,29 @@ static enum status put_row(struct shelf *s, uint32_t partition,
     return st;
 }
 
+// Rows that are older than the windows that they lead to go, a few with each entry.
+// Which ones depends on the entries alone, not on how they were grouped.
+static enum status drop_old(struct shelf *s, uint32_t partition, uint64_t now_ns,
+                            struct ledger_head *head)
+{
+    struct retention keep;
+    ST_TRY(retention_get(s, &keep));
+    uint64_t keep_ns = retention_of(&keep, KEY_RAW);
+    for (uint32_t i = 0; i < DROPPED_AT_ONCE && head->oldest < head->last.seq; i++) {
+        struct shelf_key k = key_log(partition, head->oldest);
+        struct span row;
+        ST_TRY(shelf_get(s, SHELF_LOG, &k, &row));
+        if (row.size < ROW_HEAD)
+            return ST_CORRUPT;
+        uint64_t at_ns = load_be64(row.data + ROW_AT);
+        if (now_ns < keep_ns || at_ns >= now_ns - keep_ns)
+            return ST_OK;
+        ST_TRY(shelf_del(s, SHELF_LOG, &k));
+        head->oldest++;
+    }
+    return ST_OK;
+}
+
 enum status ledger_append(struct shelf *s, const struct tape_fold *fold,
                           const struct tape_append *a, struct tape_pos *last)
 {
@@ -112,6 +139,8 @@ enum status ledger_append(struct shelf *s, const struct tape_fold *fold,
         if (fold)
             ST_TRY(fold->entry(fold->self, s, &e, &home));
         ST_TRY(put_row(s, a->partition, &e, &home));
+        if (fold)
+            ST_TRY(drop_old(s, a->partition, e.at_ns, &head));
     }
     if (fold)
         ST_TRY(fold->flush(fold->self, s));

@@ -22,7 +22,8 @@ struct ledger_head {
 // Refuses (ST_RANGE) an append that breaks the contract's limits.
 MUST_USE enum status ledger_check(const struct tape_append *a, uint32_t partitions);
 
-// Appends and folds, inside the caller's transaction. Any failure: abort it.
+// Appends and folds, inside the caller's transaction. Any failure: abort it. With a
+// fold, rows older than the raw retention (retention.h) go.
 MUST_USE enum status ledger_append(struct shelf *s, const struct tape_fold *fold,
                                    const struct tape_append *a, struct tape_pos *last);
 

@@ -7,7 +7,8 @@
 #include "controller/log/keys.h"
 
 #define HOST_BYTES 28u
-#define MODEL_BYTES 32u
+#define MODEL_BYTES 40u
+#define MODEL_BYTES_ONCE 32u // before it knew when it was judged
 
 enum status progress_read_host(struct span value, struct progress_host *out)
 {
@@ -57,12 +58,14 @@ enum status progress_get_model(struct shelf *s, uint32_t model,
     }
     if (st != ST_OK)
         return st;
-    if (v.size != MODEL_BYTES)
+    if (v.size != MODEL_BYTES && v.size != MODEL_BYTES_ONCE)
         return ST_CORRUPT;
     *out = (struct progress_model){.judged_ns = load_be64(v.data),
                                    .too_late = load_be64(v.data + 8),
                                    .carried = load_be64(v.data + 16),
                                    .unmerged = load_be64(v.data + 24)};
+    if (v.size == MODEL_BYTES)
+        out->seen_ns = load_be64(v.data + 32);
     return ST_OK;
 }
 
@@ -74,6 +77,7 @@ enum status progress_put_model(struct shelf *s, uint32_t model,
     store_be64(v + 8, m->too_late);
     store_be64(v + 16, m->carried);
     store_be64(v + 24, m->unmerged);
+    store_be64(v + 32, m->seen_ns);
     struct shelf_key k = key_judged(model);
     return shelf_put(s, SHELF_STATE, &k, span_of(v, sizeof v));
 }

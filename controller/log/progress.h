@@ -23,6 +23,7 @@ struct progress_model {
     uint64_t too_late;  // rows that came too late to be judged at all
     uint64_t carried;   // rows that came late and were judged with a later window
     uint64_t unmerged;  // feature parts that did not fit the others' grid
+    uint64_t seen_ns;   // fold time of the last judgement
 };
 
 // What is not there reads as zeros.
