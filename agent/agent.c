@@ -156,17 +156,28 @@ static int run_status(void *program, const struct command_line *line)
     return ask(line, "status");
 }
 
-static int run_unlock(void *program, const struct command_line *line)
+static int ask_of_model(const struct command_line *line, const char *verb)
 {
-    (void)program;
     char words[STATUS_LINE_MAX];
     const char *model = command_operand(line, 0);
     if (!text_is_name(span_text(model)) || strlen(model) > 128) {
         fprintf(stderr, "kedge-agent: that is no name of a model\n");
         return COMMAND_USAGE_EXIT;
     }
-    (void)snprintf(words, sizeof words, "unlock %s", model);
+    (void)snprintf(words, sizeof words, "%s %s", verb, model);
     return ask(line, words);
+}
+
+static int run_unlock(void *program, const struct command_line *line)
+{
+    (void)program;
+    return ask_of_model(line, "unlock");
+}
+
+static int run_accept(void *program, const struct command_line *line)
+{
+    (void)program;
+    return ask_of_model(line, "accept");
 }
 
 #define OPTIONS(rows) .option = rows, .options = sizeof rows / sizeof rows[0]
@@ -195,6 +206,11 @@ static const struct verb_row verbs[] = {
      .operands = "MODEL",
      .help = "Say that a model whose switch ended uncertainly has been looked at.",
      .run = run_unlock},
+    {.path = "accept",
+     .operands = "MODEL",
+     .help =
+         "Accept a changed schema: the columns are learned anew from the next rows.",
+     .run = run_accept},
 };
 
 static const struct command command = {

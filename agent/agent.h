@@ -55,6 +55,22 @@ int agent_run(struct agent *a);
 // Reads and checks all files without touching anything. `why` gets the first fault.
 MUST_USE enum status agent_check(const char *folder, struct buf *why);
 
+// --- models.c
+
+// NAME in the agent's folder, unless it begins with a slash. ST_RANGE.
+MUST_USE enum status agent_path(const struct agent *a, const char *name, char *out,
+                                size_t size);
+
+// NULL for an empty text.
+const char *agent_text(const char *text);
+
+// Opens the registry, the doors and every model of the settings.
+MUST_USE enum status agent_open_models(struct agent *a, struct buf *why);
+
+// Adds one, with what the spool has kept of it. As registry_add, but a state that
+// cannot be read is ST_OK, and logged.
+MUST_USE enum status agent_add_model(struct agent *a, const struct model_section *m);
+
 // --- wiring.c: how each room's hooks reach the others.
 struct registry_hooks agent_registry_hooks(struct agent *a);
 struct act_hooks agent_act_hooks(struct agent *a);

@@ -25,14 +25,6 @@ static void read_clocks(struct agent *a)
 
 // --- Opening
 
-static enum status path_in(const struct agent *a, const char *name, char *out,
-                           size_t size)
-{
-    if (name[0] != '/')
-        return file_join(a->folder, name, out, size);
-    return (size_t)snprintf(out, size, "%s", name) < size ? ST_OK : ST_RANGE;
-}
-
 static void choose_host(struct agent *a)
 {
     const char *host =
@@ -47,7 +39,7 @@ static void choose_host(struct agent *a)
 static enum status open_spool(struct agent *a)
 {
     char folder[PATH_MAX];
-    ST_TRY(path_in(a, "spool", folder, sizeof folder));
+    ST_TRY(agent_path(a, "spool", folder, sizeof folder));
     ST_TRY(file_make_folder(folder, 0700));
     struct spool_settings s = {
         .folder = folder,
@@ -57,67 +49,6 @@ static enum status open_spool(struct agent *a)
         .boot = a->boot,
     };
     return spool_open(&s, &a->spool);
-}
-
-static const char *text_or_null(const char *text)
-{
-    return text && text[0] ? text : NULL;
-}
-
-// The state is lent by the spool until its next commit, so the marks in it are used
-// here.
-static enum status add_model(struct agent *a, const struct model_section *m)
-{
-    struct model_settings s = {
-        .name = m->name,
-        .version = text_or_null(m->version),
-        .output = text_or_null(m->output),
-        .window_ns = m->window_ns,
-        .lateness_ns = m->lateness_ns,
-        .label_wait_ns = m->label_wait_ns,
-        .label_capacity = m->label_capacity,
-        .performance = (enum performance_kind)m->performance,
-    };
-    struct buf key;
-    buf_init(&key, 256);
-    registry_state_key(span_text(m->name), &key);
-    struct span state, marks = span_text("");
-    if (key.failed != ST_OK ||
-        spool_state_get(a->spool, buf_span(&key), &state) != ST_OK)
-        state = span_text("");
-    enum status st = registry_add(a->registry, &s, state, a->now.wall_ns, &marks);
-    if (st == ST_CORRUPT) {
-        log_line(LOG_ERROR, "what was kept of a model cannot be read; it begins anew",
-                 "model=%s", m->name);
-        st = ST_OK;
-    } else if (st == ST_OK) {
-        doors_resume(a->doors, marks);
-    }
-    buf_fini(&key);
-    return st;
-}
-
-static enum status open_models(struct agent *a, struct buf *why)
-{
-    char folder[PATH_MAX];
-    struct registry_hooks hooks = agent_registry_hooks(a);
-    struct observation_sink stream, file;
-    ST_TRY(path_in(a, "state", folder, sizeof folder));
-    ST_TRY(file_make_folder(folder, 0700));
-    ST_TRY(registry_open(folder, &hooks, &a->registry));
-    registry_now(a->registry, a->now.wall_ns);
-    registry_sink(a->registry, ORIGIN_STREAM, &stream);
-    registry_sink(a->registry, ORIGIN_FILE, &file);
-    ST_TRY(doors_open(a->folder, &a->settings, &stream, &file, &a->doors, why));
-    for (size_t i = 0; i < a->settings.models.count; i++) {
-        const struct model_section *m = settings_model(&a->settings, i);
-        enum status st = add_model(a, m);
-        if (st != ST_OK) {
-            buf_printf(why, "model %s: %s", m->name, status_text(st));
-            return st;
-        }
-    }
-    return ST_OK;
 }
 
 static void fill_act(struct agent *a, const struct settings *from,
@@ -139,7 +70,7 @@ static void fill_act(struct agent *a, const struct settings *from,
     memcpy(s->agent, a->grant->told.agent, 16);
     for (size_t i = 0; i < from->models.count; i++) {
         const struct model_section *m = settings_model(from, i);
-        a->model[i] = (struct act_model){m->name, text_or_null(m->executor)};
+        a->model[i] = (struct act_model){m->name, agent_text(m->executor)};
     }
 }
 
@@ -148,8 +79,8 @@ static enum status open_act(struct agent *a, struct buf *why)
     char error[512];
     struct act_settings s;
     struct act_hooks hooks = agent_act_hooks(a);
-    ST_TRY(path_in(a, "journal", a->journal, sizeof a->journal));
-    ST_TRY(path_in(a, a->settings.executors, a->executors, sizeof a->executors));
+    ST_TRY(agent_path(a, "journal", a->journal, sizeof a->journal));
+    ST_TRY(agent_path(a, a->settings.executors, a->executors, sizeof a->executors));
     fill_act(a, &a->settings, &s);
     if (spool_state_get(a->spool, span_text(ACT_STATE_KEY), &s.issued) != ST_OK)
         s.issued = span_text("");
@@ -203,10 +134,10 @@ static enum status open_parts(struct agent *a, struct buf *why)
     choose_host(a);
     ST_TRY(service_open(&a->service));
     ST_TRY(open_spool(a));
-    ST_TRY(open_models(a, why));
+    ST_TRY(agent_open_models(a, why));
     ST_TRY(open_act(a, why));
     ST_TRY(open_link(a, why));
-    ST_TRY(path_in(a, "status.sock", path, sizeof path));
+    ST_TRY(agent_path(a, "status.sock", path, sizeof path));
     return status_open(path, answer, a, &a->status);
 }
 
@@ -259,7 +190,7 @@ enum status agent_check(const char *folder, struct buf *why)
         st = executors_open(path, &executors, error, sizeof error);
     for (size_t i = 0; st == ST_OK && i < settings.models.count; i++) {
         const struct model_section *m = settings_model(&settings, i);
-        if (text_or_null(m->executor) &&
+        if (agent_text(m->executor) &&
             !executors_find(&executors, span_text(m->executor))) {
             (void)snprintf(error, sizeof error, "model %.128s: no executor %.128s",
                            m->name, m->executor);
@@ -288,6 +219,16 @@ static void unlock(struct agent *a, struct span model, struct json *out)
     json_object_end(out);
 }
 
+static void accept(struct agent *a, struct span model, struct json *out)
+{
+    enum status st = registry_accept(a->registry, model);
+    json_object(out);
+    json_key_text(out, "model", model);
+    json_key_bool(out, "accepted", st == ST_OK);
+    json_key_cstr(out, "error", st == ST_OK ? NULL : status_text(st));
+    json_object_end(out);
+}
+
 static void describe(struct agent *a, struct json *out)
 {
     json_object(out);
@@ -310,15 +251,27 @@ static void describe(struct agent *a, struct json *out)
     json_object_end(out);
 }
 
+// Whether the line is that verb; *rest is the word behind it.
+static bool is_verb(struct span line, const char *verb, struct span *rest)
+{
+    size_t size = strlen(verb);
+    if (line.size <= size + 1 || memcmp(line.data, verb, size) != 0 ||
+        line.data[size] != ' ')
+        return false;
+    *rest = span_of(line.data + size + 1, line.size - size - 1);
+    return true;
+}
+
 static void answer(void *self, struct span line, struct buf *out)
 {
-    static const char verb[] = "unlock ";
     struct agent *a = self;
+    struct span model;
     struct json j;
     json_init(&j, out);
-    if (line.size > sizeof verb - 1 && memcmp(line.data, verb, sizeof verb - 1) == 0)
-        unlock(a, span_of(line.data + sizeof verb - 1, line.size - (sizeof verb - 1)),
-               &j);
+    if (is_verb(line, "unlock", &model))
+        unlock(a, model, &j);
+    else if (is_verb(line, "accept", &model))
+        accept(a, model, &j);
     else
         describe(a, &j);
     buf_put_text(out, "\n");
@@ -352,7 +305,7 @@ static void reload(struct agent *a)
         }
     }
     for (size_t i = 0; st == ST_OK && i < a->settings.models.count; i++)
-        if (add_model(a, settings_model(&a->settings, i)) == ST_OK)
+        if (agent_add_model(a, settings_model(&a->settings, i)) == ST_OK)
             log_line(LOG_INFO, "model added", "model=%s",
                      settings_model(&a->settings, i)->name);
     if (st == ST_OK) {

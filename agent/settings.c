@@ -7,6 +7,7 @@
 #include "common/base/file.h"
 #include "common/base/span.h"
 #include "common/base/text.h"
+#include "proto/messages/window.h"
 
 #define AT(type, member) .offset = offsetof(type, member)
 #define MODEL(member) AT(struct model_section, member)
@@ -31,6 +32,14 @@ static const struct conf_row model_rows[] = {
      false},
     {"executor", VALUE_NAME, MODEL(executor), "",
      "what switches its version: a file in executors.d", NULL, NULL, false},
+    {"columns", VALUE_LIST, MODEL(columns), "",
+     "its columns in their order, as NAME:number, NAME:category or "
+     "NAME:number:output; learned from the first 1,000 rows when nothing is said",
+     NULL, NULL, false},
+    {"reveal", VALUE_LIST, MODEL(reveal), "",
+     "columns whose categories leave this host in clear text; all others as keyed "
+     "hashes",
+     NULL, NULL, false},
 };
 static const struct conf_table model_table = {
     .name = "model",
@@ -164,6 +173,42 @@ static bool is_octal(uint64_t digits)
     return true;
 }
 
+bool settings_column(const char *text, struct span *name, bool *is_output,
+                     bool *is_category)
+{
+    const char *kind = strchr(text, ':');
+    const char *side = kind ? strchr(kind + 1, ':') : NULL;
+    if (!kind || kind == text)
+        return false;
+    struct span word =
+        side ? span_of(kind + 1, (size_t)(side - kind - 1)) : span_text(kind + 1);
+    *name = span_of(text, (size_t)(kind - text));
+    *is_category = span_is(word, "category");
+    *is_output = side && strcmp(side, ":output") == 0;
+    return (*is_category || span_is(word, "number")) &&
+           (!side || *is_output || strcmp(side, ":input") == 0) &&
+           name->size <= FIELD_NAME_MAX;
+}
+
+static bool are_columns_sound(const struct model_section *m, struct buf *why)
+{
+    struct span name;
+    bool is_output, is_category;
+    for (size_t i = 0; i < m->columns.count; i++)
+        if (!settings_column(m->columns.item[i], &name, &is_output, &is_category)) {
+            buf_printf(why,
+                       "agent.conf: model %s: columns: \"%s\" is none: write one like "
+                       "hr:number, season:category or score:number:output",
+                       m->name, m->columns.item[i]);
+            return false;
+        }
+    if (m->columns.count <= WINDOW_FEATURES_MAX)
+        return true;
+    buf_printf(why, "agent.conf: model %s: more than %d columns", m->name,
+               WINDOW_FEATURES_MAX);
+    return false;
+}
+
 // What a table of single options cannot say.
 static bool is_sound(const struct settings *s, struct buf *why)
 {
@@ -178,6 +223,8 @@ static bool is_sound(const struct settings *s, struct buf *why)
             buf_printf(why, "agent.conf: model \"%s\": that is no name", name);
             return false;
         }
+        if (!are_columns_sound(settings_model(s, i), why))
+            return false;
     }
     for (size_t i = 0; i < s->doors.count; i++) {
         const struct door_section *d = settings_door(s, i);

@@ -8,6 +8,7 @@
 
 #include "agent/act/policy.h"
 #include "common/base/buf.h"
+#include "common/base/span.h"
 #include "common/base/status.h"
 #include "common/setup/conf.h"
 
@@ -24,6 +25,8 @@ struct model_section {
     char *output;
     char *version;
     char *executor;
+    struct value_list columns; // NAME:KIND or NAME:KIND:SIDE
+    struct value_list reveal;
 };
 
 enum door_kind { DOOR_BY_NAME, DOOR_UNIX, DOOR_TAIL, DOOR_LANE };
@@ -74,6 +77,11 @@ extern const struct conf_table settings_table;
 MUST_USE enum status settings_read(const char *folder, struct settings *out,
                                    struct buf *why);
 void settings_free(struct settings *s);
+
+// Reads a declared column, NAME:number|category[:input|output]; *name is its part of
+// `text`. False: it is none.
+bool settings_column(const char *text, struct span *name, bool *is_output,
+                     bool *is_category);
 
 const struct model_section *settings_model(const struct settings *s, size_t i);
 const struct door_section *settings_door(const struct settings *s, size_t i);

@@ -15,7 +15,7 @@
 #define STATUS_ANSWER_MAX (4u << 20)
 #define STATUS_PATIENCE_NS (5 * UINT64_C(1000000000)) // a client that is slower is cut
 
-// Answers one line ("status", "unlock MODEL") with a JSON document.
+// Answers one line ("status", "unlock MODEL", "accept MODEL") with a JSON document.
 typedef void status_answer(void *self, struct span line, struct buf *out);
 
 struct status_door;

@@ -3,11 +3,10 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
+#include "common/base/text.h"
 
 // --- What it looks like
 
@@ -62,7 +61,7 @@ static enum status take_form(struct form *f, size_t size, uint32_t *number)
     }
     ST_TRY(cursor_end(&c));
     if (has_categories) {
-        f->number = mem_zero(features, FORM_NUMBER_BYTES);
+        f->number = mem_zero(features, TEXT_NUMBER_BYTES);
         if (!f->number)
             return ST_NOMEM;
     }
@@ -98,22 +97,6 @@ void form_close(struct form *f)
 
 // --- Its rows
 
-// A number where a category was declared: its shortest text that reads back the same,
-// in plain digits when it is whole.
-static struct span text_of(struct form *f, uint32_t i, double v)
-{
-    char *text = f->number + (size_t)i * FORM_NUMBER_BYTES;
-    int size = 0;
-    if (v == floor(v) && fabs(v) < 1e15)
-        return span_of(text, (size_t)snprintf(text, FORM_NUMBER_BYTES, "%.0f", v));
-    for (int digits = 15; digits <= 17; digits++) {
-        size = snprintf(text, FORM_NUMBER_BYTES, "%.*g", digits, v);
-        if (strtod(text, NULL) == v)
-            break;
-    }
-    return span_of(text, (size_t)size);
-}
-
 static void take_number(struct form *f, uint32_t i, double v)
 {
     struct datum *d = &f->datum[i];
@@ -121,7 +104,8 @@ static void take_number(struct form *f, uint32_t i, double v)
     d->number = v;
     if (f->kind[i] == LANE_IS_CATEGORY && isfinite(v)) {
         d->kind = DATUM_CATEGORY;
-        d->text = text_of(f, i, v);
+        char *text = f->number + (size_t)i * TEXT_NUMBER_BYTES;
+        d->text = span_of(text, text_number(v, text));
     }
 }
 

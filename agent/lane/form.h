@@ -11,16 +11,13 @@
 #include "proto/lane.h"
 #include "proto/observation.h"
 
-// Room for a number that is a category, as text.
-#define FORM_NUMBER_BYTES 32
-
 struct form {
     struct span model;
     struct span version; // empty: none said
     struct datum *datum; // of each feature: its name and side, and the last row's value
     uint8_t *kind;       // enum lane_feature
     uint32_t features;
-    char *number;        // FORM_NUMBER_BYTES for each feature; NULL: no categories
+    char *number;        // TEXT_NUMBER_BYTES for each feature; NULL: no categories
     uint8_t *packet;     // a copy, in which the names lie
     struct datum single; // of the last label or metric
 };

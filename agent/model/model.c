@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "agent/model/learn.h"
 #include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
@@ -37,6 +38,36 @@ static bool is_sound(const struct model_settings *s)
            (!s->version || !s->version[0] || text_is_name(span_text(s->version)));
 }
 
+static enum status keep_reveal(struct model *m, const struct model_settings *s)
+{
+    m->reveal = mem_zero(s->reveals + 1, sizeof *m->reveal);
+    if (!m->reveal)
+        return ST_NOMEM;
+    for (uint32_t i = 0; i < s->reveals; i++) {
+        m->reveal[i] = mem_text(span_text(s->reveal[i]));
+        if (!m->reveal[i])
+            return ST_NOMEM;
+    }
+    schema_reveal(&m->schema, m->reveal, s->reveals);
+    return ST_OK;
+}
+
+// What is declared needs not be learned.
+static enum status declare_columns(struct model *m, const struct model_settings *s)
+{
+    schema_init(&m->schema);
+    random_os_bytes(m->schema.key, sizeof m->schema.key);
+    ST_TRY(keep_reveal(m, s));
+    for (uint32_t i = 0; i < s->columns; i++) {
+        uint32_t slot;
+        const struct model_column *c = &s->column[i];
+        ST_TRY(schema_add(&m->schema, span_text(c->name), c->role, c->kind, &slot));
+    }
+    if (s->columns > 0)
+        learn_freeze(&m->schema);
+    return ST_OK;
+}
+
 enum status model_open(const struct model_settings *s, struct model **out)
 {
     if (!is_sound(s))
@@ -48,9 +79,8 @@ enum status model_open(const struct model_settings *s, struct model **out)
     m->window_ns = s->window_ns;
     m->name = own_text(s->name);
     m->output = own_text(s->output ? s->output : "");
-    schema_init(&m->schema);
     random_os_bytes(m->local_key, sizeof m->local_key);
-    bool is_short = !m->name.data || !m->output.data;
+    bool is_short = !m->name.data || !m->output.data || declare_columns(m, s) != ST_OK;
     if (!is_short && s->version && s->version[0]) {
         struct model_version *v = model_version(m, span_text(s->version));
         is_short = v == NULL;
@@ -91,7 +121,11 @@ void model_close(struct model *m)
     for (uint32_t i = 0; i < m->versions; i++)
         close_version(m->version[i]);
     yardstick_shelf_fini(&m->yardsticks);
+    for (uint32_t i = 0; m->reveal && m->reveal[i]; i++)
+        free_bytes(span_text(m->reveal[i]));
+    mem_free(m->reveal);
     schema_fini(&m->schema);
+    changes_fini(&m->changes);
     labels_close(m->labels);
     free_bytes(m->name);
     free_bytes(m->output);
@@ -162,6 +196,26 @@ enum status model_take_reference(struct model *m, struct span body)
 
 // --- Panes
 
+struct pane_ground model_ground(struct model *m)
+{
+    return (struct pane_ground){&m->schema, &m->changes, m->local_key};
+}
+
+void model_accept(struct model *m)
+{
+    for (uint32_t i = 0; i < m->changes.n; i++) {
+        const struct change *c = &m->changes.item[i];
+        if (c->kind != CHANGE_RETYPED)
+            continue;
+        for (uint32_t k = 0; k < m->schema.features; k++)
+            if (span_is(schema_name(&m->schema, k), c->column))
+                m->schema.feature[k].kind ^= 1; // numeric or categorical
+    }
+    changes_clear(&m->changes);
+    learn_again(&m->schema);
+    m->is_dirty = true;
+}
+
 static uint64_t floor_to(uint64_t t, uint64_t step)
 {
     return t - t % step;
@@ -188,8 +242,9 @@ static struct pane *pane_at(struct model *m, struct span version, uint64_t t)
         return NULL;
     uint64_t start = floor_to(t, m->window_ns);
     struct pane *p;
-    if (pane_open(&m->schema, v->name, start, start + m->window_ns,
-                  model_yardstick(m, v->name), m->local_key, &p) != ST_OK)
+    struct pane_ground ground = model_ground(m);
+    if (pane_open(&ground, v->name, start, start + m->window_ns,
+                  model_yardstick(m, v->name), &p) != ST_OK)
         return NULL;
     m->pane[m->panes++] = p;
     return p;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/model/account.h"
+#include "agent/model/changes.h"
 #include "agent/model/labels.h"
 #include "agent/model/pane.h"
 #include "agent/model/registry.h"
@@ -31,8 +32,10 @@ struct model {
     struct model_settings settings; // its texts are not used
     struct model_version *version[REGISTRY_VERSIONS_MAX];
     uint32_t versions;
-    struct span served; // lent from a version; empty: not known
+    const char **reveal; // owned, as are the texts
+    struct span served;  // lent from a version; empty: not known
     struct schema schema;
+    struct changes changes;
     struct yardstick_shelf yardsticks;
     struct labels *labels; // NULL: no performance is asked for
     uint8_t local_key[16]; // of categories, until a baseline brings the model's own
@@ -84,6 +87,13 @@ struct yardstick *model_yardstick(const struct model *m, struct span version);
 // Takes a reference body: panes that open from now on are counted by it. ST_NOTFOUND
 // (of another model), ST_CORRUPT, ST_VERSION, ST_NOMEM.
 MUST_USE enum status model_take_reference(struct model *m, struct span body);
+
+// What its panes stand on.
+struct pane_ground model_ground(struct model *m);
+
+// What comes from now on is what is meant: the columns are learned anew, a column whose
+// type has changed has its new one.
+void model_accept(struct model *m);
 
 // --- turn.c
 

@@ -3,14 +3,15 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "agent/model/learn.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
+#include "common/base/text.h"
 
-enum status pane_open(struct schema *schema, struct span version, uint64_t start,
-                      uint64_t end, struct yardstick *yardstick, const uint8_t *key,
+enum status pane_open(const struct pane_ground *ground, struct span version,
+                      uint64_t start, uint64_t end, struct yardstick *yardstick,
                       struct pane **out)
 {
     struct pane *p = MEM_NEW(struct pane);
@@ -21,11 +22,21 @@ enum status pane_open(struct schema *schema, struct span version, uint64_t start
         .start = start,
         .end = end,
         .yardstick = yardstick_hold(yardstick),
-        .key = yardstick ? yardstick_key(yardstick) : key,
-        .schema = schema,
+        .key = yardstick ? yardstick_key(yardstick) : ground->key,
+        .schema = ground->schema,
+        .changes = ground->changes,
     };
     *out = p;
     return ST_OK;
+}
+
+static void close_column(struct pane_column *c)
+{
+    if (!c)
+        return;
+    profile_close(c->profile);
+    mem_free(c->texts);
+    mem_free(c);
 }
 
 void pane_close(struct pane *p)
@@ -33,10 +44,7 @@ void pane_close(struct pane *p)
     if (!p)
         return;
     for (uint32_t i = 0; i < p->columns; i++)
-        if (p->column[i]) {
-            profile_close(p->column[i]->profile);
-            mem_free(p->column[i]);
-        }
+        close_column(p->column[i]);
     yardstick_drop(p->yardstick);
     mem_free(p->column);
     mem_free(p);
@@ -49,14 +57,28 @@ static bool is_sketched(uint8_t role)
     return role != FEATURE_SIGNAL;
 }
 
+static const struct grid *grid_of(const struct pane *p, uint32_t slot,
+                                  const struct reference_feature **known)
+{
+    *known = NULL;
+    if (!p->yardstick)
+        return NULL;
+    return yardstick_grid(p->yardstick, schema_name(p->schema, slot),
+                          p->schema->feature[slot].role, known);
+}
+
+const struct reference_feature *pane_known(const struct pane *p, uint32_t slot)
+{
+    const struct reference_feature *known;
+    (void)grid_of(p, slot, &known);
+    return known;
+}
+
 static enum status open_profile(struct pane *p, uint32_t slot, struct profile **out)
 {
     const struct schema_feature *f = &p->schema->feature[slot];
-    const struct reference_feature *known = NULL;
-    const struct grid *grid = NULL;
-    if (p->yardstick)
-        grid =
-            yardstick_grid(p->yardstick, schema_name(p->schema, slot), f->role, &known);
+    const struct reference_feature *known;
+    const struct grid *grid = grid_of(p, slot, &known);
     if (known && known->kind != f->kind)
         grid = NULL;
     struct profile_options options = {
@@ -90,31 +112,47 @@ static enum status make_place(struct pane *p, uint32_t slot)
     return ST_OK;
 }
 
-static enum status column_of(struct pane *p, uint32_t slot, struct pane_column **out)
+static enum status open_column(struct pane *p, uint32_t slot, struct pane_column **out)
+{
+    struct pane_column *c = MEM_NEW(struct pane_column);
+    if (!c)
+        return ST_NOMEM;
+    const struct schema_feature *f = &p->schema->feature[slot];
+    enum status st = ST_OK;
+    c->kind = f->kind;
+    if (f->is_revealed && f->kind == FEATURE_CATEGORICAL) {
+        c->texts = MEM_NEW(struct pane_texts);
+        st = c->texts ? ST_OK : ST_NOMEM;
+    }
+    if (st == ST_OK)
+        st = open_profile(p, slot, &c->profile);
+    if (st != ST_OK) {
+        close_column(c);
+        return st;
+    }
+    *out = c;
+    return ST_OK;
+}
+
+enum status pane_column(struct pane *p, uint32_t slot, struct pane_column **out)
 {
     ST_TRY(make_place(p, slot));
-    if (!p->column[slot]) {
-        struct pane_column *c = MEM_NEW(struct pane_column);
-        if (!c)
-            return ST_NOMEM;
-        enum status st = open_profile(p, slot, &c->profile);
-        if (st != ST_OK) {
-            mem_free(c);
-            return st;
-        }
-        p->column[slot] = c;
-    }
+    if (!p->column[slot])
+        ST_TRY(open_column(p, slot, &p->column[slot]));
     *out = p->column[slot];
     return ST_OK;
 }
 
-static void flush(struct pane_column *c, uint8_t kind)
+static void flush(struct pane_column *c)
 {
     if (c->staged == 0)
         return;
-    if (kind == FEATURE_CATEGORICAL) {
-        const struct profile_categories rows = {
-            .hash = c->hash, .state = c->state, .n = c->staged};
+    if (c->kind == FEATURE_CATEGORICAL) {
+        const struct profile_categories rows = {.hash = c->hash,
+                                                .text =
+                                                    c->texts ? c->texts->text : NULL,
+                                                .state = c->state,
+                                                .n = c->staged};
         profile_update_hash(c->profile, &rows);
     } else {
         const struct profile_column rows = {.f64 = c->value,
@@ -130,10 +168,10 @@ void pane_settle(struct pane *p)
 {
     for (uint32_t i = 0; i < p->columns; i++)
         if (p->column[i])
-            flush(p->column[i], p->schema->feature[i].kind);
+            flush(p->column[i]);
 }
 
-static void stage(struct pane *p, uint32_t slot, struct pane_column *c, uint8_t state,
+static void stage(struct pane *p, struct pane_column *c, uint8_t state,
                   double prediction)
 {
     c->state[c->staged] = state;
@@ -141,44 +179,51 @@ static void stage(struct pane *p, uint32_t slot, struct pane_column *c, uint8_t 
     c->row = p->values;
     p->type_errors += state == VALUE_TYPE_ERROR;
     if (++c->staged == PANE_STAGE_ROWS)
-        flush(c, p->schema->feature[slot].kind);
+        flush(c);
 }
 
 // --- Values
 
-// A number among categories is the category of its shortest text.
-static uint64_t hash_number(const struct pane *p, double v)
+// The text of a category; a number among them is called as people write it.
+static bool category_of(const struct datum *d, char room[TEXT_NUMBER_BYTES],
+                        struct span *out)
 {
-    char text[32];
-    int n = snprintf(text, sizeof text, "%.17g", v);
-    for (int digits = 1; digits < 17; digits++) {
-        char shorter[32];
-        int m = snprintf(shorter, sizeof shorter, "%.*g", digits, v);
-        if (strtod(shorter, NULL) == v) {
-            memcpy(text, shorter, (size_t)m);
-            n = m;
-            break;
-        }
-    }
-    return hash_sip(p->key, span_of(text, (size_t)n));
+    if (d->kind == DATUM_CATEGORY)
+        *out = d->text;
+    else if (d->kind == DATUM_NUMBER)
+        *out = span_of(room, text_number(d->number, room));
+    return d->kind == DATUM_CATEGORY || d->kind == DATUM_NUMBER;
+}
+
+static void keep_text(struct pane_column *c, struct span text)
+{
+    struct pane_texts *t = c->texts;
+    size_t size =
+        text.size < OBSERVATION_CATEGORY_MAX ? text.size : OBSERVATION_CATEGORY_MAX;
+    memcpy(t->bytes[c->staged], text.data, size);
+    t->text[c->staged] = span_of(t->bytes[c->staged], size);
 }
 
 static void stage_category(struct pane *p, uint32_t slot, struct pane_column *c,
                            const struct datum *d)
 {
+    char room[TEXT_NUMBER_BYTES];
+    struct span text = {0};
     uint8_t state = VALUE_PRESENT;
     c->hash[c->staged] = 0;
-    if (d->kind == DATUM_CATEGORY)
-        c->hash[c->staged] = hash_sip(p->key, d->text);
-    else if (d->kind == DATUM_NUMBER)
-        c->hash[c->staged] = hash_number(p, d->number);
-    else
+    if (category_of(d, room, &text)) {
+        c->hash[c->staged] = hash_sip(p->key, text);
+        c->fresh += !p->yardstick && learn_is_new(p->schema, slot, text);
+    } else {
         state = d->kind == DATUM_MISSING ? VALUE_MISSING : VALUE_TYPE_ERROR;
-    stage(p, slot, c, state, NAN);
+    }
+    if (c->texts)
+        keep_text(c, text);
+    stage(p, c, state, NAN);
 }
 
-static void stage_number(struct pane *p, uint32_t slot, struct pane_column *c,
-                         const struct datum *d, double prediction)
+static void stage_number(struct pane *p, struct pane_column *c, const struct datum *d,
+                         double prediction)
 {
     uint8_t state = VALUE_TYPE_ERROR;
     c->value[c->staged] = NAN;
@@ -188,7 +233,23 @@ static void stage_number(struct pane *p, uint32_t slot, struct pane_column *c,
     } else if (d->kind == DATUM_MISSING) {
         state = VALUE_MISSING;
     }
-    stage(p, slot, c, state, prediction);
+    stage(p, c, state, prediction);
+}
+
+static void stage_any(struct pane *p, uint32_t slot, struct pane_column *c,
+                      const struct datum *d, double prediction)
+{
+    if (c->kind == FEATURE_CATEGORICAL)
+        stage_category(p, slot, c, d);
+    else
+        stage_number(p, c, d, prediction);
+}
+
+void pane_missing(struct pane *p, uint32_t slot, struct pane_column *c, uint64_t rows)
+{
+    const struct datum none = {.kind = DATUM_MISSING};
+    for (; rows > 0; rows--)
+        stage_any(p, slot, c, &none, NAN);
 }
 
 static const struct reference_feature *known_as(const struct pane *p,
@@ -209,6 +270,31 @@ static uint8_t kind_of(const struct pane *p, const struct datum *d)
     return d->kind == DATUM_CATEGORY ? FEATURE_CATEGORICAL : FEATURE_NUMERIC;
 }
 
+static void see_place(struct pane *p, uint32_t slot)
+{
+    if (p->row_slot != UINT32_MAX && slot < p->row_slot) {
+        p->is_row_ordered = false;
+        p->reordered_slot = slot;
+    }
+    p->row_slot = slot;
+}
+
+// What a value says about its column, before it is counted.
+static void see_value(struct pane *p, uint32_t slot, struct pane_column *c,
+                      const struct datum *d)
+{
+    const struct schema_feature *f = &p->schema->feature[slot];
+    c->named++;
+    if (f->role == FEATURE_INPUT)
+        see_place(p, slot);
+    if (!p->schema->is_frozen)
+        learn_value(p->schema, slot, d);
+    else if (d->kind != DATUM_MISSING && f->kinds != 0 && !(f->kinds >> d->kind & 1)) {
+        c->odd++;
+        c->odd_kind = (uint8_t)d->kind;
+    }
+}
+
 // A feature that is only missing so far, and unknown to the baseline, has no kind and
 // so no place yet.
 static enum status count_datum(struct pane *p, const struct datum *d, uint32_t hint,
@@ -220,14 +306,14 @@ static enum status count_datum(struct pane *p, const struct datum *d, uint32_t h
         return ST_OK;
     if (slot == UINT32_MAX)
         ST_TRY(schema_add(p->schema, d->name, role, kind_of(p, d), &slot));
+    if (p->schema->feature[slot].is_left_out && !pane_known(p, slot))
+        return ST_OK;
     struct pane_column *c;
-    ST_TRY(column_of(p, slot, &c));
+    ST_TRY(pane_column(p, slot, &c));
     if (c->row == p->values)
         return ST_OK; // a name that stands twice in one row counts once
-    if (p->schema->feature[slot].kind == FEATURE_CATEGORICAL)
-        stage_category(p, slot, c, d);
-    else
-        stage_number(p, slot, c, d, prediction);
+    see_value(p, slot, c, d);
+    stage_any(p, slot, c, d, prediction);
     return ST_OK;
 }
 
@@ -264,6 +350,52 @@ static enum status count_vector(struct pane *p, const struct datum *d)
     return count_part(p, d, ".max", v->max);
 }
 
+static const char *first_part(const struct datum *d)
+{
+    return d->kind == DATUM_TEXT     ? ".chars"
+           : d->kind == DATUM_VECTOR ? ".dim"
+                                     : ".bytes";
+}
+
+// The slot under which a value of this kind is counted; UINT32_MAX: none yet.
+static uint32_t slot_of(const struct pane *p, const struct datum *d, uint32_t hint)
+{
+    uint8_t role = (uint8_t)d->side;
+    uint32_t slot = schema_find(p->schema, d->name, role, hint);
+    bool is_plain = d->kind == DATUM_MISSING || d->kind == DATUM_NUMBER ||
+                    d->kind == DATUM_CATEGORY;
+    if (slot != UINT32_MAX || is_plain)
+        return slot;
+    char name[OBSERVATION_NAME_MAX + 16];
+    size_t size = d->name.size < OBSERVATION_NAME_MAX - 10 ? d->name.size
+                                                           : OBSERVATION_NAME_MAX - 10;
+    memcpy(name, d->name.data, size);
+    strcpy(name + size, first_part(d));
+    return schema_find(p->schema, span_text(name), role, UINT32_MAX);
+}
+
+// A frozen schema takes no new columns, but those that the baseline knows.
+static bool is_stranger(const struct pane *p, const struct datum *d, uint32_t hint)
+{
+    if (!schema_is_frozen_for(p->schema, (uint8_t)d->side))
+        return false;
+    uint32_t slot = slot_of(p, d, hint);
+    return (slot == UINT32_MAX || !schema_is_open(p->schema, slot)) && !known_as(p, d);
+}
+
+static void note_stranger(struct pane *p, const struct datum *d)
+{
+    static const char *const kinds[] = {"missing", "number", "category", "text",
+                                        "vector",  "bytes",  "histogram"};
+    struct change c = {.kind = CHANGE_ADDED, .at = p->start};
+    p->changes->count[CHANGE_ADDED]++;
+    memcpy(c.version, p->version.data, p->version.size);
+    schema_clean(d->name, c.column);
+    (void)snprintf(c.more, sizeof c.more, "%s, %s",
+                   d->side == SIDE_INPUT ? "input" : "output", kinds[d->kind]);
+    changes_note(p->changes, &c);
+}
+
 // Text under a name that is known as a category or number is a wrong value of that
 // feature; under a new name its figures are the features.
 static enum status count_any(struct pane *p, const struct datum *d, uint32_t hint,
@@ -271,6 +403,10 @@ static enum status count_any(struct pane *p, const struct datum *d, uint32_t hin
 {
     if (d->kind == DATUM_HISTOGRAM)
         return ST_OK;
+    if (is_stranger(p, d, hint)) {
+        note_stranger(p, d);
+        return ST_DENIED;
+    }
     bool is_plain = d->kind == DATUM_MISSING || d->kind == DATUM_NUMBER ||
                     d->kind == DATUM_CATEGORY;
     if (is_plain ||
@@ -283,19 +419,42 @@ static enum status count_any(struct pane *p, const struct datum *d, uint32_t hin
     return count_part(p, d, ".bytes", (double)d->bytes);
 }
 
+static bool is_expected(const struct pane *p, uint32_t slot)
+{
+    const struct schema_feature *f = &p->schema->feature[slot];
+    return f->is_member && schema_is_frozen_for(p->schema, f->role) &&
+           !(f->is_left_out && !pane_known(p, slot));
+}
+
+// Every column that is expected gets its place, so that its absence is counted.
+static enum status open_members(struct pane *p)
+{
+    struct pane_column *c;
+    for (uint32_t i = 0; i < p->schema->features; i++)
+        if (is_expected(p, i))
+            ST_TRY(pane_column(p, i, &c));
+    p->has_members = true;
+    return ST_OK;
+}
+
 static void count_absent(struct pane *p, bool has_side[SIDE_COUNT])
 {
-    const struct datum none = {.kind = DATUM_MISSING};
     for (uint32_t i = 0; i < p->columns; i++) {
         struct pane_column *c = p->column[i];
-        const struct schema_feature *f = &p->schema->feature[i];
-        if (!c || c->row == p->values || !has_side[f->role])
-            continue;
-        if (f->kind == FEATURE_CATEGORICAL)
-            stage_category(p, i, c, &none);
-        else
-            stage_number(p, i, c, &none, NAN);
+        if (c && c->row != p->values && has_side[p->schema->feature[i].role])
+            pane_missing(p, i, c, 1);
     }
+}
+
+static void end_row(struct pane *p)
+{
+    struct schema *s = p->schema;
+    p->rows++;
+    p->rows_here++;
+    if (!s->is_frozen)
+        (void)learn_row(s, p->is_row_ordered, p->version, p->start, p->changes);
+    else if (!p->is_row_ordered && !s->is_unordered)
+        p->reordered++;
 }
 
 enum status pane_row(struct pane *p, const struct observation *o, double prediction)
@@ -303,6 +462,8 @@ enum status pane_row(struct pane *p, const struct observation *o, double predict
     bool has_side[SIDE_COUNT] = {false};
     enum status st = ST_OK;
     p->values++;
+    p->row_slot = UINT32_MAX;
+    p->is_row_ordered = true;
     for (uint32_t i = 0; i < o->values; i++) {
         const struct datum *d = &o->value[i];
         if (d->side == SIDE_LABEL)
@@ -311,9 +472,13 @@ enum status pane_row(struct pane *p, const struct observation *o, double predict
         enum status one = count_any(p, d, i, prediction);
         st = one == ST_OK ? st : one;
     }
+    bool is_row = has_side[SIDE_INPUT] || has_side[SIDE_OUTPUT];
+    if (is_row && p->schema->is_frozen && !p->has_members && open_members(p) != ST_OK)
+        st = ST_NOMEM;
     has_side[SIDE_SIGNAL] = false; // signals come one at a time
     count_absent(p, has_side);
-    p->rows += has_side[SIDE_INPUT] || has_side[SIDE_OUTPUT];
+    if (is_row)
+        end_row(p);
     return st;
 }
 
@@ -326,114 +491,4 @@ enum status pane_number(struct pane *p, const char *name, enum feature_role role
                             .number = value};
     p->values++;
     return count_datum(p, &d, UINT32_MAX, NAN);
-}
-
-// --- Snapshots
-
-#define PANE_VERSION 1
-
-static void save_column(struct pane *p, uint32_t slot, struct buf *bytes,
-                        struct buf *out)
-{
-    const struct schema_feature *f = &p->schema->feature[slot];
-    const struct profile *profile = p->column[slot]->profile;
-    bool has_cells = profile_grid_id(profile) != 0;
-    buf_clear(bytes);
-    profile_encode(profile, has_cells ? PROFILE_PLAIN : PROFILE_WITH_SKETCHES, bytes);
-    buf_put_u8(out, f->role);
-    buf_put_u8(out, f->kind);
-    buf_put_u8(out, f->given_size);
-    buf_put(out, f->given, f->given_size);
-    buf_put_le32(out, (uint32_t)bytes->size);
-    buf_put_span(out, buf_span(bytes));
-}
-
-void pane_save(struct pane *p, struct buf *out)
-{
-    struct buf bytes;
-    uint32_t met = 0;
-    pane_settle(p);
-    for (uint32_t i = 0; i < p->columns; i++)
-        met += p->column[i] != NULL;
-    buf_init(&bytes, PROFILE_BYTES_MAX);
-    buf_put_u8(out, PANE_VERSION);
-    buf_put_le64(out, p->start);
-    buf_put_le64(out, p->end);
-    buf_put_le64(out, p->rows);
-    buf_put_le64(out, p->type_errors);
-    buf_put_le32(out, met);
-    for (uint32_t i = 0; i < p->columns; i++)
-        if (p->column[i])
-            save_column(p, i, &bytes, out);
-    if (bytes.failed != ST_OK)
-        out->failed = bytes.failed;
-    buf_fini(&bytes);
-}
-
-// The bytes are merged into a profile that has the grid itself, not only its id.
-static enum status load_profile(struct pane_column *c, struct span bytes)
-{
-    const struct profile_options options = {
-        .kind = PROFILE_SIGNAL, .seed = 1, .width = GRID_F64};
-    struct profile *read;
-    ST_TRY(profile_open(&options, NULL, &read));
-    enum status st = profile_decode(read, bytes);
-    // Cells of another grid could not be counted on.
-    bool is_empty = st == ST_OK && profile_counters(read)->rows == 0;
-    if (st == ST_OK && !is_empty &&
-        profile_grid_id(read) != profile_grid_id(c->profile))
-        st = ST_CONFLICT;
-    if (st == ST_OK)
-        st = profile_merge(c->profile, read);
-    profile_close(read);
-    return st;
-}
-
-static enum status load_column(struct pane *p, struct cursor *from)
-{
-    uint8_t role, kind, given_size;
-    uint32_t size, slot;
-    struct span given, bytes;
-    struct pane_column *c;
-    ST_TRY(cursor_u8(from, &role));
-    ST_TRY(cursor_u8(from, &kind));
-    ST_TRY(cursor_u8(from, &given_size));
-    ST_TRY(cursor_bytes(from, given_size, &given));
-    ST_TRY(cursor_le32(from, &size));
-    ST_TRY(cursor_bytes(from, size, &bytes));
-    if (role >= FEATURE_ROLES || kind >= FEATURE_KINDS || given_size > FIELD_NAME_MAX)
-        return ST_CORRUPT;
-    ST_TRY(schema_add(p->schema, given, role, kind, &slot));
-    ST_TRY(column_of(p, slot, &c));
-    return load_profile(c, bytes);
-}
-
-enum status pane_load(struct cursor *from, struct schema *schema, struct span version,
-                      struct yardstick *yardstick, const uint8_t *key,
-                      struct pane **out)
-{
-    uint8_t format;
-    uint64_t start, end, rows, type_errors;
-    uint32_t columns;
-    ST_TRY(cursor_u8(from, &format));
-    ST_TRY(cursor_le64(from, &start));
-    ST_TRY(cursor_le64(from, &end));
-    ST_TRY(cursor_le64(from, &rows));
-    ST_TRY(cursor_le64(from, &type_errors));
-    ST_TRY(cursor_le32(from, &columns));
-    if (format != PANE_VERSION || start >= end || columns > WINDOW_FEATURES_MAX)
-        return ST_CORRUPT;
-    struct pane *p;
-    ST_TRY(pane_open(schema, version, start, end, yardstick, key, &p));
-    p->rows = rows;
-    p->type_errors = type_errors;
-    enum status st = ST_OK;
-    for (uint32_t i = 0; st == ST_OK && i < columns; i++)
-        st = load_column(p, from);
-    if (st != ST_OK) {
-        pane_close(p);
-        return st;
-    }
-    *out = p;
-    return ST_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/model/learn.h"
 #include "agent/model/model.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -199,6 +200,15 @@ enum status registry_serve(struct registry *r, struct span model, struct span ve
         return ST_FULL;
     m->served = v->name;
     m->is_dirty = true;
+    return ST_OK;
+}
+
+enum status registry_accept(struct registry *r, struct span model)
+{
+    struct model *m = find(r, model);
+    if (!m)
+        return ST_NOTFOUND;
+    model_accept(m);
     return ST_OK;
 }
 
@@ -446,6 +456,11 @@ static void put_model(struct json *out, const struct model *m)
     json_key_bool(out, "has_baseline", v.has_yardstick);
     put_account(out, &v.account);
     put_labels(out, m);
+    json_key(out, "schema");
+    json_object(out);
+    learn_status(&m->schema, out);
+    changes_status(&m->changes, out);
+    json_object_end(out);
     json_object_end(out);
 }
 

@@ -24,6 +24,13 @@ enum performance_kind {
     PERFORMANCE_BINARY,     // loss = (y - p)^2
 };
 
+// A column that is declared.
+struct model_column {
+    const char *name;
+    uint8_t role; // enum feature_role: an input or an output
+    uint8_t kind; // enum feature_kind
+};
+
 // From agent.conf. Strings are copied.
 struct model_settings {
     const char *name;
@@ -35,6 +42,10 @@ struct model_settings {
     uint64_t label_wait_ns;  // 0: 24 h
     uint64_t label_capacity; // ids remembered; 0: 65,536
     enum performance_kind performance;
+    const struct model_column *column; // in their order; none: learned from the rows
+    uint32_t columns;
+    const char *const *reveal; // columns whose categories leave in clear text
+    uint32_t reveals;
 };
 
 // How the registry speaks to the spool and to the doors; the introducer fills it in.
@@ -88,6 +99,9 @@ void registry_now(struct registry *r, uint64_t now_ns);
 // The version that this host now serves, by probe or after an order.
 MUST_USE enum status registry_serve(struct registry *r, struct span model,
                                     struct span version);
+
+// The columns are learned anew from the next rows. ST_NOTFOUND.
+MUST_USE enum status registry_accept(struct registry *r, struct span model);
 
 // A kedge.reference.v1 body: used by windows that open from now on, and kept on disk.
 // ST_NOTFOUND (no such model), ST_CORRUPT, ST_IO (kept in memory alone).

@@ -19,9 +19,28 @@ void schema_init(struct schema *s)
 
 void schema_fini(struct schema *s)
 {
+    for (uint32_t i = 0; i < s->features; i++)
+        mem_free(s->feature[i].memory);
     mem_free(s->feature);
     mem_free(s->bucket);
     *s = (struct schema){0};
+}
+
+void schema_reveal(struct schema *s, const char *const *column, uint32_t columns)
+{
+    s->reveal = column;
+    s->reveals = columns;
+}
+
+bool schema_is_frozen_for(const struct schema *s, uint8_t role)
+{
+    return s->is_frozen && (role == FEATURE_INPUT || role == FEATURE_OUTPUT);
+}
+
+bool schema_is_open(const struct schema *s, uint32_t slot)
+{
+    const struct schema_feature *f = &s->feature[slot];
+    return f->is_member || !schema_is_frozen_for(s, f->role);
 }
 
 struct span schema_name(const struct schema *s, uint32_t slot)
@@ -74,7 +93,7 @@ static bool is_name_byte(uint8_t c)
            strchr("._@/+:-", c) != NULL;
 }
 
-static size_t clean(struct span given, char out[FIELD_NAME_MAX + 1])
+size_t schema_clean(struct span given, char out[FIELD_NAME_MAX + 1])
 {
     size_t size = 0;
     for (size_t i = 0; i < given.size && size < FIELD_NAME_MAX; i++) {
@@ -95,7 +114,7 @@ static size_t clean(struct span given, char out[FIELD_NAME_MAX + 1])
 static size_t name_of(const struct schema *s, struct span given, uint8_t role,
                       char out[FIELD_NAME_MAX + 1])
 {
-    size_t size = clean(given, out);
+    size_t size = schema_clean(given, out);
     if (!is_taken(s, out, size))
         return size;
     size_t room = FIELD_NAME_MAX - strlen(role_marks[role]);
@@ -154,6 +173,8 @@ enum status schema_add(struct schema *s, struct span name, uint8_t role, uint8_t
         return ST_FULL;
     f.given_size = (uint8_t)name.size;
     memcpy(f.given, name.data, name.size);
+    for (uint32_t i = 0; i < s->reveals; i++)
+        f.is_revealed = f.is_revealed || span_is(name, s->reveal[i]);
     s->feature[s->features] = f;
     uint32_t b = bucket_of(name, role);
     while (s->bucket[b] != 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/model/inspect.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "proto/codec.h"
@@ -93,6 +94,12 @@ static int by_name(const void *a, const void *b)
     return span_compare(x->name, y->name);
 }
 
+// An id that was taken for a feature until the columns were known does not leave.
+static bool is_left_out(const struct pane *p, uint32_t slot)
+{
+    return p->schema->feature[slot].is_left_out && !pane_known(p, slot);
+}
+
 static enum status pack(struct work *k)
 {
     const struct pane *p = k->window->pane;
@@ -101,7 +108,7 @@ static enum status pack(struct work *k)
     if (!k->packed || !k->feature)
         return ST_NOMEM;
     for (uint32_t i = 0; i < p->columns; i++)
-        if (p->column[i])
+        if (p->column[i] && !is_left_out(p, i))
             k->packed[k->packs++] =
                 (struct packed){.name = schema_name(p->schema, i), .slot = i};
     qsort(k->packed, k->packs, sizeof *k->packed, by_name);
@@ -214,7 +221,7 @@ enum status seal_window(const struct seal_window *w, const struct registry_hooks
     enum status st = ST_OK;
     buf_init(&k.bytes, (size_t)WINDOW_FEATURES_MAX * WINDOW_PROFILE_MAX);
     if (w->pane) {
-        pane_settle(w->pane);
+        inspect_pane(w->pane);
         st = pack(&k);
     }
     uint32_t parts = st == ST_OK ? count_parts(&k) : 0;

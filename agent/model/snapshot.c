@@ -3,9 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "agent/model/learn.h"
 #include "agent/model/model.h"
 
-#define SNAPSHOT_VERSION 1
+// 1 had no columns.
+#define SNAPSHOT_VERSION 2
 
 static void put_short(struct buf *out, struct span s)
 {
@@ -49,6 +51,8 @@ void model_snapshot(struct model *m, uint64_t sealed_to, const struct account *a
     buf_put_le64(out, m->streamed);
     buf_put(out, m->local_key, sizeof m->local_key);
     put_short(out, m->served);
+    learn_save(&m->schema, out);
+    changes_save(&m->changes, out);
     account_encode(account, out);
     account_encode(told, out);
     buf_put_le32(out, (uint32_t)mark.size);
@@ -61,12 +65,33 @@ void model_snapshot(struct model *m, uint64_t sealed_to, const struct account *a
 
 // --- Back
 
+// What was declared since goes before what had been learned.
+static enum status take_columns(struct model *m, struct cursor *c)
+{
+    struct schema learned = m->schema;
+    bool is_declared = m->schema.is_frozen;
+    if (is_declared) {
+        schema_init(&learned);
+        schema_reveal(&learned, m->schema.reveal, m->schema.reveals);
+    }
+    enum status st = learn_load(c, &learned);
+    if (st == ST_OK)
+        st = changes_load(c, &m->changes);
+    if (is_declared)
+        schema_fini(&learned);
+    else
+        m->schema = learned;
+    if (st != ST_OK && !is_declared)
+        learn_again(&m->schema);
+    return st;
+}
+
 static enum status take_head(struct model *m, struct cursor *c)
 {
     uint8_t version, is_live;
     struct span key, served;
     ST_TRY(cursor_u8(c, &version));
-    if (version != SNAPSHOT_VERSION)
+    if (version != 1 && version != SNAPSHOT_VERSION)
         return ST_VERSION;
     ST_TRY(cursor_le64(c, &m->newest));
     ST_TRY(cursor_le64(c, &m->watermark));
@@ -83,6 +108,8 @@ static enum status take_head(struct model *m, struct cursor *c)
             return ST_NOMEM;
         m->served = v->name;
     }
+    if (version > 1)
+        ST_TRY(take_columns(m, c));
     ST_TRY(account_decode(c, &m->account));
     return account_decode(c, &m->told);
 }
@@ -108,10 +135,11 @@ static enum status take_pane(struct model *m, struct cursor *c)
     ST_TRY(cursor_bytes(c, size, &bytes));
     struct model_version *v = model_version(m, version);
     struct cursor inside = {bytes};
+    const struct pane_ground ground = model_ground(m);
     enum status st = ST_FULL;
     if (v && m->panes < REGISTRY_OPEN_WINDOWS_MAX)
-        st = pane_load(&inside, &m->schema, v->name, yardstick_by(m, digest),
-                       m->local_key, &m->pane[m->panes]);
+        st = pane_load(&inside, &ground, v->name, yardstick_by(m, digest),
+                       &m->pane[m->panes]);
     if (st == ST_OK)
         m->panes++;
     else
@@ -139,6 +167,7 @@ static void forget(struct model *m)
     m->panes = 0;
     m->newest = m->watermark = m->sealed_to = m->streamed = 0;
     m->account = m->told = (struct account){0};
+    changes_clear(&m->changes);
 }
 
 // What stream doors were given behind the snapshot went down with the process. A page

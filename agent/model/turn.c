@@ -132,6 +132,35 @@ static void account_then(const struct turn *t, struct account *account,
         told->dropped[i] -= t->news.dropped[i];
 }
 
+// Each change is told once, in the same group as the state that remembers it.
+static enum status tell_changes(const struct turn *t)
+{
+    struct model *m = t->model;
+    enum status st = ST_OK;
+    for (uint32_t i = 0; st == ST_OK && i < m->changes.n; i++) {
+        struct change *c = &m->changes.item[i];
+        struct buf detail;
+        if (c->is_told)
+            continue;
+        buf_init(&detail, 1024);
+        change_describe(c, &detail);
+        st = model_notice(t->hooks, m->name, c->at, change_notice(c->kind),
+                          buf_span(&detail));
+        c->is_told_then = st == ST_OK;
+        buf_fini(&detail);
+    }
+    return st;
+}
+
+static void changes_are_told(struct model *m, bool is_committed)
+{
+    for (uint32_t i = 0; i < m->changes.n; i++) {
+        struct change *c = &m->changes.item[i];
+        c->is_told = c->is_told || (c->is_told_then && is_committed);
+        c->is_told_then = false;
+    }
+}
+
 static enum status put_state(const struct turn *t, uint64_t sealed_to,
                              const struct account *account, const struct account *told)
 {
@@ -178,10 +207,13 @@ enum status model_seal(struct model *m, const struct registry_hooks *hooks,
     enum status st = seal_all(&t, to);
     if (st == ST_OK) {
         account_then(&t, &account, &told);
-        st = put_state(&t, to, &account, &told);
+        st = tell_changes(&t);
     }
     if (st == ST_OK)
+        st = put_state(&t, to, &account, &told);
+    if (st == ST_OK)
         st = hooks->commit(hooks->self);
+    changes_are_told(m, st == ST_OK);
     if (st != ST_OK) {
         hooks->abort(hooks->self);
         return st;
@@ -232,9 +264,12 @@ enum status model_save(struct model *m, const struct registry_hooks *hooks,
     const struct turn t = {.model = m, .hooks = hooks, .now_ns = now_ns};
     enum status st = tell_lost(&t);
     if (st == ST_OK)
+        st = tell_changes(&t);
+    if (st == ST_OK)
         st = put_state(&t, m->sealed_to, &m->account, &m->told);
     if (st == ST_OK)
         st = hooks->commit(hooks->self);
+    changes_are_told(m, st == ST_OK);
     if (st != ST_OK) {
         hooks->abort(hooks->self);
         return st;

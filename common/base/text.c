@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,19 @@ void text_put_size(struct buf *b, uint64_t bytes)
         buf_put_text(b, "0B");
     else
         put_unit(b, bytes, size_units, COUNT(size_units));
+}
+
+size_t text_number(double v, char out[TEXT_NUMBER_BYTES])
+{
+    if (v == floor(v) && fabs(v) < 1e15)
+        return (size_t)snprintf(out, TEXT_NUMBER_BYTES, "%.0f", v + 0.0);
+    int size = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        size = snprintf(out, TEXT_NUMBER_BYTES, "%.*g", digits, v);
+        if (strtod(out, NULL) == v)
+            break;
+    }
+    return (size_t)size;
 }
 
 void text_put_hex(struct buf *b, struct span bytes)

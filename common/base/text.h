@@ -40,6 +40,14 @@ void text_put_size(struct buf *b, uint64_t bytes);
 void text_put_hex(struct buf *b, struct span bytes);
 void text_put_base64url(struct buf *b, struct span bytes); // without padding
 
+// Room for any number as text, and its closing zero.
+#define TEXT_NUMBER_BYTES 32
+
+// A number as a category is called: whole ones below 1e15 in plain digits ("10", not
+// "1e+01"), others with the fewest digits that read back the same. -0 is "0". Gives
+// its bytes.
+size_t text_number(double v, char out[TEXT_NUMBER_BYTES]);
+
 // Exactly out_size bytes must come out; ST_CORRUPT otherwise.
 MUST_USE enum status text_hex(struct span s, uint8_t *out, size_t out_size);
 // Any length up to the limit of `out`; ST_CORRUPT on a foreign character.

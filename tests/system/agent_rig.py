@@ -42,6 +42,8 @@ class Fleet:
         self.entries = {}       # (boot, seq) -> (type, body dict), as last sent
         self.sendings = 0
         self.receipts, self.attests, self.windows = [], [], []
+        self.notices = []
+        self.wire = None        # a list: every frame of an agent, as it came out of CURVE
         self.is_acking = True
         self.peer = None        # routing id of the newest agent
         self.order_seq = 0
@@ -195,6 +197,8 @@ class Fleet:
 
     def hear(self, frames):
         peer, kind, body = frames[0], frames[1].decode(), frames[2]
+        if self.wire is not None:
+            self.wire.extend(frames[1:])
         message = wire.decode(kind, body)
         if kind == "kedge.hello.v1":
             self.peer, self.has_breathed = peer, False
@@ -229,6 +233,8 @@ class Fleet:
             self.attests.append(message)
         elif kind == "kedge.window.v1":
             self.windows.append(message)
+        elif kind == "kedge.notice.v1":
+            self.notices.append(message)
 
     # --- Orders
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 
 static void reads_whole_numbers(void **state)
 {
@@ -262,6 +263,32 @@ static void globs_match_the_whole(void **state)
                          rows[i].does_match);
 }
 
+// A number means the same category by whichever door it comes.
+static void numbers_are_named_as_people_write_them(void **state)
+{
+    (void)state;
+    static const struct {
+        double v;
+        const char *text;
+    } rows[] = {{10, "10"},
+                {0, "0"},
+                {-0.0, "0"},
+                {-3, "-3"},
+                {1e6, "1000000"},
+                {0.1, "0.1"},
+                {2.5, "2.5"},
+                {1e15, "1e+15"},
+                {1e22, "1e+22"},
+                {1.0 / 3, "0.3333333333333333"},
+                {5e-324, "4.94065645841247e-324"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[TEXT_NUMBER_BYTES];
+        assert_int_equal(text_number(rows[i].v, text), strlen(rows[i].text));
+        assert_string_equal(text, rows[i].text);
+        assert_true(strtod(text, NULL) == rows[i].v);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +297,7 @@ int main(void)
         cmocka_unit_test(reads_durations),
         cmocka_unit_test(reads_sizes),
         cmocka_unit_test(writes_in_the_largest_exact_unit),
+        cmocka_unit_test(numbers_are_named_as_people_write_them),
         cmocka_unit_test(hex_both_ways),
         cmocka_unit_test(base64url_as_in_the_rfc),
         cmocka_unit_test(utf8_only_in_its_shortest_form),
