@@ -51,9 +51,11 @@ static const struct conf_table model_table = {
     .title_offset = offsetof(struct model_section, name),
 };
 
+#define DOOR_WORDS "name|unix|tail|lane|http"
+
 static const struct conf_row door_rows[] = {
     {"kind", VALUE_WORD, DOOR(kind), "name", "what it is; name: as it is called",
-     "name|unix|tail|lane", NULL, false},
+     DOOR_WORDS, NULL, false},
     {"path", VALUE_TEXT, DOOR(path), "",
      "socket or file; relative to the agent's folder", NULL, NULL, false},
     {"mode", VALUE_NUMBER, DOOR(mode), "660", "unix, lane: mode of the socket, octal",
@@ -66,8 +68,8 @@ static const struct conf_row door_rows[] = {
     {"time", VALUE_TEXT, DOOR(time), "", "tail: column or JSON pointer of the time",
      NULL, NULL, false},
     {"id", VALUE_TEXT, DOOR(id), "", "tail: of the id", NULL, NULL, false},
-    {"version", VALUE_NAME, DOOR(version), "", "tail: version of all rows", NULL, NULL,
-     false},
+    {"version", VALUE_NAME, DOOR(version), "",
+     "tail, http: version of rows that name none", NULL, NULL, false},
     {"version_column", VALUE_TEXT, DOOR(version_column), "",
      "tail: column or JSON pointer of the version", NULL, NULL, false},
     {"inputs", VALUE_LIST, DOOR(inputs), "",
@@ -77,6 +79,14 @@ static const struct conf_row door_rows[] = {
      false},
     {"labels", VALUE_LIST, DOOR(labels), "", "tail: columns of labels", NULL, NULL,
      false},
+    {"listen", VALUE_TEXT, DOOR(listen), "127.0.0.1:9412", "http: address and port",
+     NULL, NULL, false},
+    {"token", VALUE_TEXT, DOOR(token), "",
+     "http: wanted of senders, as Authorization: Bearer TOKEN", NULL, NULL, false},
+    {"body", VALUE_SIZE, DOOR(body), "16MiB", "http: longest body", "1KiB..1TiB", NULL,
+     false},
+    {"answer_wait", VALUE_DURATION, DOOR(answer_wait_ns), "60s",
+     "http: how long a request waits for its answer", "1s..1h", NULL, false},
 };
 static const struct conf_table door_table = {
     .name = "door",
@@ -158,11 +168,14 @@ const struct door_section *settings_door(const struct settings *s, size_t i)
 
 enum door_kind settings_door_kind(const struct door_section *d)
 {
-    if (d->kind != DOOR_BY_NAME)
-        return d->kind;
-    if (strcmp(d->name, "lane") == 0)
-        return DOOR_LANE;
-    return strcmp(d->name, "tail") == 0 ? DOOR_TAIL : DOOR_UNIX;
+    unsigned kind = d->kind;
+    struct buf none;
+    buf_init(&none, 0);
+    if (kind == DOOR_BY_NAME &&
+        value_store(VALUE_WORD, DOOR_WORDS, span_text(d->name), &kind, &none) != ST_OK)
+        kind = DOOR_BY_NAME;
+    buf_fini(&none);
+    return (enum door_kind)kind;
 }
 
 static bool is_octal(uint64_t digits)
@@ -228,10 +241,9 @@ static bool is_sound(const struct settings *s, struct buf *why)
     }
     for (size_t i = 0; i < s->doors.count; i++) {
         const struct door_section *d = settings_door(s, i);
-        if (d->kind == DOOR_BY_NAME && strcmp(d->name, "unix") != 0 &&
-            strcmp(d->name, "tail") != 0 && strcmp(d->name, "lane") != 0) {
-            buf_printf(why, "agent.conf: door %s: say kind = unix, tail or lane",
-                       d->name);
+        if (settings_door_kind(d) == DOOR_BY_NAME) {
+            buf_printf(why, "agent.conf: door %s: say its kind, one of %s", d->name,
+                       DOOR_WORDS + sizeof "name|" - 1);
             return false;
         }
         bool is_tail = settings_door_kind(d) == DOOR_TAIL;

@@ -14,6 +14,7 @@
 
 #define SETTINGS_MODELS_MAX 256
 #define SETTINGS_DOORS_MAX 64
+#define SETTINGS_SOCKET_MODE 660 // octal digits
 
 struct model_section {
     char *name;
@@ -29,11 +30,12 @@ struct model_section {
     struct value_list reveal;
 };
 
-enum door_kind { DOOR_BY_NAME, DOOR_UNIX, DOOR_TAIL, DOOR_LANE };
+// In the order of its words in agent.conf; by name: a door called unix is one.
+enum door_kind { DOOR_BY_NAME, DOOR_UNIX, DOOR_TAIL, DOOR_LANE, DOOR_HTTP, DOOR_KINDS };
 
 struct door_section {
     char *name;
-    unsigned kind; // enum door_kind; by name: a door called unix or tail is one
+    unsigned kind; // enum door_kind
     char *path;
     uint64_t mode; // octal digits read as a decimal number: 660
     char *model;
@@ -46,6 +48,10 @@ struct door_section {
     struct value_list inputs;
     struct value_list outputs;
     struct value_list labels;
+    char *listen;
+    char *token;
+    uint64_t body; // bytes
+    uint64_t answer_wait_ns;
 };
 
 struct link_section {

@@ -124,7 +124,7 @@ static enum status take_text(struct chat *c, int slot, struct span text)
     case SLOT_MODEL:
         return take_model(c, text);
     case SLOT_ID:
-        return word_set(&c->teller->id, text);
+        return c->teller->id.size == 0 ? word_set(&c->teller->id, text) : ST_OK;
     case SLOT_PROMPT:
         add_text(&c->prompt, text);
         break;

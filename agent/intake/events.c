@@ -24,6 +24,7 @@ enum status event_set(struct event *e, struct span name, struct span value)
         size_t offset;
     } attributes[] = {
         {"id", offsetof(struct event, id)},
+        {"source", offsetof(struct event, source)},
         {"requestid", offsetof(struct event, request_id)},
         {"type", offsetof(struct event, type)},
         {"time", offsetof(struct event, time)},
@@ -34,6 +35,9 @@ enum status event_set(struct event *e, struct span name, struct span value)
         if (!span_is(name, attributes[i].name))
             continue;
         uint8_t *at = (uint8_t *)e + attributes[i].offset;
+        if (attributes[i].offset == offsetof(struct event, source) &&
+            value.size > OBSERVATION_NAME_MAX)
+            value.size = OBSERVATION_NAME_MAX; // an address of any length
         return word_set((struct word *)(void *)at, value);
     }
     return ST_OK;
@@ -52,6 +56,20 @@ static enum status tell_model(const struct event *e, struct teller *t)
     return word_set(&t->model, span_of(name, size + e->service.size));
 }
 
+// Delivery is "at least once"; source, id and type name an event.
+static bool is_known(const struct event *e, struct once *once)
+{
+    char name[3 * (OBSERVATION_NAME_MAX + 1)];
+    const struct word *const part[] = {&e->source, &e->id, &e->type};
+    size_t size = 0;
+    for (int i = 0; i < 3; i++) {
+        memcpy(name + size, part[i]->data, part[i]->size);
+        size += part[i]->size;
+        name[size++] = 0;
+    }
+    return once_again(once, span_of(name, size));
+}
+
 enum status event_tell(const struct event *e, struct teller *t,
                        enum body_family *family)
 {
@@ -66,6 +84,8 @@ enum status event_tell(const struct event *e, struct teller *t,
     t->id = is_seldon && e->request_id.size > 0 ? e->request_id : e->id;
     if (e->service.size > 0)
         ST_TRY(tell_model(e, t));
+    if (t->once && e->id.size > 0 && is_known(e, t->once))
+        return ST_EXISTS;
     return e->time.size > 0 ? teller_time_text(t, word_span(&e->time)) : ST_OK;
 }
 
@@ -143,9 +163,15 @@ static enum status end_event(struct events *e)
             st = body_end_tokens(e->body);
     }
     tape_clear(&e->tape);
-    if (st != ST_UNSUPPORTED)
+    e->strangers += st == ST_UNSUPPORTED;
+    if (st == ST_OK || st == ST_UNSUPPORTED || st == ST_EXISTS)
+        return ST_OK;
+    if (st == ST_NOMEM)
         return st;
-    e->strangers++;
+    // One bad event does not take the others of its batch with it.
+    flat_clear(&t->flat);
+    t->sink->drop(t->sink->self, teller_model(t),
+                  st == ST_FULL ? DROP_OVERSIZE : DROP_MALFORMED, 1);
     return ST_OK;
 }
 

@@ -17,6 +17,7 @@
 // What an event is about, from its attributes or from the headers of an HTTP message.
 struct event {
     struct word id;
+    struct word source;
     struct word request_id; // Seldon's
     struct word type;
     struct word time;
@@ -29,7 +30,7 @@ struct event {
 MUST_USE enum status event_set(struct event *e, struct span name, struct span value);
 
 // Tells the teller whose the rows are, and the family of the body. ST_UNSUPPORTED: no
-// event of an inference.
+// event of an inference; ST_EXISTS: it came before.
 MUST_USE enum status event_tell(const struct event *e, struct teller *t,
                                 enum body_family *family);
 

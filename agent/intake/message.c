@@ -69,7 +69,33 @@ void message_close(struct message *m)
 
 struct span message_model(const struct message *m)
 {
-    return word_span(&m->teller.model);
+    return teller_model(&m->teller);
+}
+
+enum status message_assume(struct message *m, struct span model, struct span version)
+{
+    ST_TRY(word_set(&m->teller.given_model, model));
+    return word_set(&m->teller.given_version, version);
+}
+
+void message_remember(struct message *m, struct once *once)
+{
+    m->teller.once = once;
+}
+
+static void ask(struct message *m, struct span path)
+{
+    struct route route;
+    route_of(path, &route);
+    m->asked = route.kind;
+    m->asked_model = route.model;
+    m->asked_version = route.version;
+}
+
+void message_ask(struct message *m, struct span path)
+{
+    ask(m, path);
+    m->is_foreign = false;
 }
 
 // --- Heads
@@ -106,6 +132,9 @@ void message_header(struct message_head *h, struct span name, struct span value)
     lower(name, &key);
     if (is_word(word_span(&key), "content-type")) {
         lower(before_parameters(value), &h->content_type);
+    } else if (is_word(word_span(&key), "x-request-id")) {
+        if (word_set(&h->request_id, value) != ST_OK)
+            h->request_id.size = 0;
     } else if (key.size > 3 && memcmp(key.data, "ce-", 3) == 0) {
         h->is_event = true;
         if (event_set(&h->event, span_of(key.data + 3, key.size - 3), value) != ST_OK)
@@ -142,12 +171,10 @@ static enum reader begin_event(struct message *m, const struct message_head *hea
 
 static enum reader begin_request(struct message *m, const struct message_head *head)
 {
-    struct route route;
     teller_begin(&m->teller, m->teller.now_ns, SIDE_INPUT);
-    route_of(head->path, &route);
-    m->asked = route.kind;
-    m->teller.model = m->asked_model = route.model;
-    m->teller.version = m->asked_version = route.version;
+    ask(m, head->path);
+    m->teller.model = m->asked_model;
+    m->teller.version = m->asked_version;
     if (!head->is_post)
         return READ_NOTHING;
     if (has_type(head, "application/cloudevents+json") ||
@@ -157,7 +184,7 @@ static enum reader begin_request(struct message *m, const struct message_head *h
     }
     if (head->is_event)
         return begin_event(m, head);
-    switch (route.kind) {
+    switch (m->asked) {
     case ROUTE_CHAT:
         chat_begin_request(&m->chat);
         return READ_CHAT;
@@ -198,6 +225,9 @@ bool message_begin(struct message *m, const struct message_head *head, uint64_t 
 {
     m->teller.now_ns = now_ns;
     m->reader = head->is_answer ? begin_answer(m, head) : begin_request(m, head);
+    m->teller.given_id = head->request_id;
+    if (m->reader == READ_CHAT)
+        m->teller.id = head->request_id; // a chat's own id stands in the answer alone
     if (!head->is_answer)
         m->is_foreign =
             m->reader == READ_NOTHING || m->reader == READ_EVENTS || head->is_event;

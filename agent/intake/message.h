@@ -20,6 +20,7 @@ struct message_head {
     struct span path;
     struct word content_type; // without its parameters
     struct event event;       // ce- headers
+    struct word request_id;   // joins an answer with its request, where no body tells
     bool is_event;
 };
 
@@ -33,6 +34,17 @@ struct message;
 MUST_USE enum status message_open(const struct observation_sink *sink,
                                   struct message **out);
 void message_close(struct message *m); // NULL is fine
+
+// What all messages from now on are assumed to be of when they name none. ST_CORRUPT:
+// no names.
+MUST_USE enum status message_assume(struct message *m, struct span model,
+                                    struct span version);
+
+// Events that `once` knows are passed over; it is kept.
+void message_remember(struct message *m, struct once *once);
+
+// The next message is an answer to a request that went to `path`.
+void message_ask(struct message *m, struct span path);
 
 // Begins one; the head is borrowed for the call. True when its body is wanted.
 bool message_begin(struct message *m, const struct message_head *head, uint64_t now_ns);

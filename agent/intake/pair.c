@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/intake/pair.h"
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/table.h"
 
+#define SIGNALS_MAX 2 // that a row gets in addition
 #define KEY_BYTES_MAX (2 * OBSERVATION_NAME_MAX + 16)
 
 // A request that waits, in one block of memory with all that it lends.
@@ -24,6 +26,7 @@ struct pair {
     size_t bytes;
     uint64_t now_ns;      // as of the last turn
     struct datum *merged; // OBSERVATION_VALUES_MAX, for one row
+    bool tells;
     struct pair_stats stats;
 };
 
@@ -105,7 +108,7 @@ static struct span keep(uint8_t **at, struct span text)
 
 static struct held *copy_of(const struct observation *o, struct span key)
 {
-    size_t data = o->values * sizeof(struct datum);
+    size_t data = (o->values + SIGNALS_MAX) * sizeof(struct datum);
     size_t bytes = sizeof(struct held) + data + text_bytes(o, key);
     struct held *h = mem_zero(1, bytes);
     if (!h)
@@ -143,9 +146,22 @@ static void take_out(struct pair *p, struct held *h)
     p->bytes -= h->bytes;
 }
 
+static uint32_t add_signal(struct datum *datum, uint32_t n, const char *name, double v)
+{
+    if (n == OBSERVATION_VALUES_MAX)
+        return n;
+    datum[n] = (struct datum){.name = span_text(name),
+                              .side = SIDE_SIGNAL,
+                              .kind = DATUM_NUMBER,
+                              .number = v};
+    return n + 1;
+}
+
 static void release(struct pair *p, struct held *h)
 {
     take_out(p, h);
+    if (p->tells && p->stats.joined > 0 && h->o.row == 0)
+        h->o.values = add_signal(h->datum, h->o.values, "error", 1);
     p->stats.unanswered++;
     p->next.row(p->next.self, &h->o);
     mem_free(h);
@@ -184,6 +200,15 @@ static bool hold(struct pair *p, const struct observation *o, struct span key)
 
 // --- Joining
 
+static uint32_t tell_join(struct pair *p, uint32_t n, const struct observation *request,
+                          const struct observation *answer)
+{
+    if (request->has_time && answer->has_time && answer->t >= request->t)
+        n = add_signal(p->merged, n, "latency_ms",
+                       (double)(answer->t - request->t) / (double)NS_PER_MS);
+    return add_signal(p->merged, n, "error", 0);
+}
+
 static bool join(struct pair *p, const struct observation *answer, struct span key)
 {
     struct held *h = table_get(p->held, key);
@@ -197,6 +222,8 @@ static bool join(struct pair *p, const struct observation *answer, struct span k
     memcpy(p->merged + h->o.values, answer->value, more * sizeof *p->merged);
     o.value = p->merged;
     o.values = h->o.values + more;
+    if (p->tells && o.row == 0)
+        o.values = tell_join(p, o.values, &h->o, answer);
     o.unknown += answer->unknown + (answer->values - more);
     if (answer->version.size > 0)
         o.version = answer->version;
@@ -241,6 +268,11 @@ static void take_settle(void *self)
 {
     struct pair *p = self;
     p->next.settle(p->next.self);
+}
+
+void pair_tell(struct pair *p)
+{
+    p->tells = true;
 }
 
 struct observation_sink pair_sink(struct pair *p)

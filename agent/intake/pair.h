@@ -27,6 +27,12 @@ struct pair_stats {
 // goes on alone. ST_NOMEM.
 MUST_USE enum status pair_open(const struct observation_sink *next, uint64_t horizon_ns,
                                struct pair **out);
+
+// From now on the first row of a request tells how it went: "latency_ms" from its time
+// to the answer's, where both have one, and "error", which is 1 when no answer came in
+// time although answers do come.
+void pair_tell(struct pair *p);
+
 void pair_close(struct pair *p); // NULL is fine; what waits is handed on before
 
 // The sink to give to a door; valid until pair_close.

@@ -19,7 +19,7 @@ void teller_begin(struct teller *t, uint64_t now_ns, enum observation_side side)
     t->now_ns = now_ns;
     t->side = side;
     t->model.size = t->version.size = t->id.size = 0;
-    t->segment.size = t->written.size = 0;
+    t->segment.size = t->written.size = t->given_id.size = 0;
     t->has_time = false;
     t->weight = 1;
     t->row = 0;
@@ -41,6 +41,11 @@ enum status teller_time(struct teller *t, enum token token, struct span text,
     return word_set(&t->written, text);
 }
 
+struct span teller_model(const struct teller *t)
+{
+    return word_span(t->model.size > 0 ? &t->model : &t->given_model);
+}
+
 enum status teller_hand(struct teller *t)
 {
     if (t->flat.data == 0)
@@ -48,9 +53,9 @@ enum status teller_hand(struct teller *t)
     if (t->row == OBSERVATION_ROWS_MAX)
         return ST_FULL;
     struct observation o = {
-        .model = word_span(&t->model),
-        .version = word_span(&t->version),
-        .id = word_span(&t->id),
+        .model = teller_model(t),
+        .version = word_span(t->version.size > 0 ? &t->version : &t->given_version),
+        .id = word_span(t->id.size > 0 ? &t->id : &t->given_id),
         .segment = word_span(&t->segment),
         .t = t->has_time ? t->t : t->now_ns,
         .has_time = t->has_time,

@@ -9,6 +9,7 @@
 
 #include "agent/intake/flat.h"
 #include "agent/intake/lexer.h"
+#include "agent/intake/once.h"
 #include "agent/intake/word.h"
 #include "common/base/status.h"
 #include "proto/observation.h"
@@ -17,6 +18,10 @@ struct teller {
     const struct observation_sink *sink;
     uint64_t now_ns;            // the arrival
     enum observation_side side; // of what the message holds
+    struct word given_model;    // of messages that name none; stays
+    struct word given_version;
+    struct word given_id; // of this message, if it has none of its own
+    struct once *once;    // events that are known already; NULL: none are looked for
     struct word model;
     struct word version;
     struct word id;
@@ -40,6 +45,10 @@ void teller_begin(struct teller *t, uint64_t now_ns, enum observation_side side)
 MUST_USE enum status teller_time(struct teller *t, enum token token, struct span text,
                                  double number);
 MUST_USE enum status teller_time_text(struct teller *t, struct span text);
+
+// The model that the message is about, or the given one; may be empty. Lent until it is
+// begun anew.
+struct span teller_model(const struct teller *t);
 
 // Hands on what the flat holds as the next row, and clears it; a row without values is
 // none. ST_FULL over OBSERVATION_ROWS_MAX.

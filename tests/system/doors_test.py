@@ -1,0 +1,160 @@
+"""Every door of the agent, from a payload that goes in to the figures that come out.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+import gzip
+import http.client
+import json
+import socket
+
+import doors_rig
+import pytest
+
+FIRST = doors_rig.FIRST_S
+MODELS = sorted({o["model"] or "given" for c in doors_rig.cases() if c["door"] == "http"
+                 for o in c["observations"]})
+HTTP = 'door "http" { listen = "127.0.0.1:0"  model = "given"  answer_wait = "1h" }\n'
+
+
+@pytest.fixture(scope="module")
+def posted(tmp_path_factory):
+    """One agent for all that is posted."""
+    d = doors_rig.Doors(tmp_path_factory.mktemp("http") / "host", doors_rig.conf(
+        *MODELS, "kpi", doors=HTTP + 'door "small" { kind = "http"  listen = "127.0.0.1:0"'
+        '  body = "4KiB"  token = "s3cret" }\n'))
+    yield d
+    d.close()
+
+
+def event(second, kind, event_id, rows, model="kpi"):
+    """A KServe event as its logger posts it."""
+    key = "instances" if kind == "request" else "predictions"
+    headers = {"Ce-Id": event_id, "Ce-Specversion": "1.0", "Ce-Source": "http://x/",
+               "Ce-Type": f"org.kubeflow.serving.inference.{kind}",
+               "Ce-Time": f"2023-11-14T{22 + second // 3600:02}:{second // 60 % 60:02}:"
+                          f"{second % 60:02}.{'25' if kind == 'response' else '00'}Z",
+               "Ce-Inferenceservicename": model, "Content-Type": "application/json"}
+    return json.dumps({key: rows}).encode(), headers
+
+
+def test_every_payload_of_the_manifest_is_taken_as_posts(posted):
+    """Each row of the manifest is in the account of its model."""
+    before = {m: posted.model(m)["observed"] for m in MODELS}
+    wanted = dict.fromkeys(MODELS, 0)
+    for case in doors_rig.cases():
+        if case["door"] != "http":
+            continue
+        path = "/"
+        for first, headers, body in doors_rig.messages(case["file"]):
+            if first.startswith("POST "):
+                path = first.split()[1]
+            else:
+                headers = {**headers, "Kedge-Side": "output"}
+            status, _ = posted.post(path, body, headers)
+            assert status == 200
+        for o in case["observations"]:
+            if o["side"] != "signal":
+                wanted[o["model"] or "given"] += len(o["rows"])
+    # Requests wait for their answers, and those two are one row then.
+    posted.wait("the rows", lambda: posted.door("http")["waiting"] == 0)
+    seen = {m: posted.model(m)["observed"] - before[m] for m in MODELS}
+    door = posted.door("http")
+    assert door["malformed"] == door["shed"] == 0
+    assert all(seen[m] <= wanted[m] for m in MODELS), (seen, wanted)
+    assert seen["ranker"] == 4 and seen["resnet-18"] == wanted["resnet-18"]
+    assert door["joined"] >= 4  # of 01 with 02, and of 03 with 04
+
+
+def test_requests_and_answers_become_rows_with_their_latency(posted):
+    start = 1699999980  # 2023-11-14T22:13:00Z
+    for i in range(20):
+        body, headers = event(13 * 60 + i, "request", f"r{i}", [[i, 2.0]])
+        assert posted.post("/", body, headers)[0] == 200
+        body, headers = event(13 * 60 + i, "response", f"r{i}", [i / 2])
+        assert posted.post("/", body, headers)[0] == 200
+        assert posted.post("/", body, headers)[0] == 200  # delivered again
+    later, headers = event(20 * 60, "request", "later", [[0, 0]])
+    posted.post("/", later, headers)
+    answer, headers = event(20 * 60, "response", "later", [0])
+    posted.post("/", answer, headers)
+    seen = posted.features("kpi", start)
+    assert seen["f0", 0]["rows"] == seen["y", 1]["rows"] == 20
+    assert seen["f0", 0]["mean"] == pytest.approx(9.5)
+    assert seen["y", 1]["mean"] == pytest.approx(4.75)
+    assert seen["latency_ms", 3]["mean"] == pytest.approx(250)
+    assert (seen["latency_ms", 3]["rows"], seen["error", 3]["max"]) == (20, 0)
+    assert posted.door("http")["repeats"] >= 20
+
+
+def test_batches_packed_bodies_and_bad_events_among_good_ones(posted):
+    before = posted.model("kpi")["observed"]
+    def one(i, data):
+        return {"specversion": "1.0", "id": f"b{i}", "source": "s", "data": data,
+                "type": "org.kubeflow.serving.inference.request",
+                "inferenceservicename": "kpi", "time": "2023-11-14T22:30:00Z"}
+    batch = [one(0, {"instances": [[1], [2]]}), one(1, {"instances": 7, "inputs": 3}),
+             one(2, {"inputs": {"a": [[1], [2], [3]]}})]
+    body = gzip.compress(json.dumps(batch).encode())
+    status, _ = posted.post("/", body, {
+        "Content-Type": "application/cloudevents-batch+json", "Content-Encoding": "gzip"})
+    assert status == 200
+    posted.wait("the batch to be read", lambda: posted.door("http")["waiting"] == 0)
+    assert posted.model("kpi")["observed"] >= before  # they wait for answers
+    for i in (0, 2):
+        out = dict(one(i, {"predictions": [[1]] * (i + 2 if i == 0 else 3)}),
+                   type="org.kubeflow.serving.inference.response")
+        posted.post("/", json.dumps(out), {"Content-Type": "application/cloudevents+json"})
+    posted.wait("five rows", lambda: posted.model("kpi")["observed"] >= before + 5)
+
+
+def test_limits_are_answered_and_counted(posted):
+    bearer = {"Authorization": "Bearer s3cret"}
+    assert posted.post("/x", b"{}", door="small")[0] == 401
+    assert posted.post("/x", b'{"a": 1}', bearer, door="small")[0] == 200
+    assert posted.post("/x", b"x" * 5000, bearer, door="small")[0] == 413
+    link = http.client.HTTPConnection("127.0.0.1", posted.door("small")["port"], timeout=30)
+    for method, path, status in (("GET", "/healthz", 200), ("GET", "/x", 404),
+                                 ("DELETE", "/x", 405)):
+        link.request(method, path)
+        answer = link.getresponse()
+        answer.read()
+        assert answer.status == status
+    link.close()
+    def chunks():
+        for _ in range(8):
+            yield b"y" * 1000
+    link = http.client.HTTPConnection("127.0.0.1", posted.door("small")["port"], timeout=30)
+    link.request("POST", "/x", chunks(), bearer, encode_chunked=True)
+    assert link.getresponse().status == 413
+    link.close()
+    with socket.create_connection(("127.0.0.1", posted.door("small")["port"])) as s:
+        before = posted.door("small")["bytes"]
+        s.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\n"
+                  b"Content-Length: 100\r\n\r\n{")
+        posted.wait("its byte", lambda: posted.door("small")["bytes"] == before + 1)
+    posted.wait("the broken one", lambda: posted.door("small")["broken"] == 1)
+    door = posted.door("small")
+    assert (door["too_large"], door["denied"], door["posts"]) == (2, 3, 1)
+
+
+def test_a_body_that_is_no_json_is_answered_and_counted(posted):
+    before = posted.model("given")
+    assert posted.post("/invocations", b'{"instances": [[1], [2], oops')[0] == 200
+    posted.wait("the drop", lambda: posted.model("given")["dropped"]["malformed"]
+                > before["dropped"]["malformed"])
+    assert posted.host.status()["intake"]["unattributed"]["dropped"]["malformed"] == 0
+
+
+def test_a_long_body_goes_through_in_little_memory(posted):
+    """Rows are counted while the body still comes; the agent does not grow with it."""
+    def resident():
+        with open(f"/proc/{posted.host.process.pid}/smaps_rollup") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("Rss:"))
+    before = posted.model("given")["observed"]
+    rows = b'{"instances": [' + b"[1, 2.5],\n" * 60000 + b"[3, 4]]" + b" " * 12_000_000 + b"}"
+    posted.post("/invocations", rows[:200_000] + b"]}")
+    first = resident()
+    assert posted.post("/invocations", rows)[0] == 200
+    posted.wait("the rows", lambda: posted.model("given")["observed"] >= before + 60001)
+    assert resident() - first < 6 << 10  # KiB; sanitizers have their own overhead
