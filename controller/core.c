@@ -364,8 +364,6 @@ static enum status greet(struct core *c, struct shelf *s, const uint8_t *agent,
         note_hello(c, agent, body);
     mail_welcome(c, agent, h->ring);
     mail_references(c, s, agent);
-    if (c->rooms.act_table.resend)
-        return c->rooms.act_table.resend(c->rooms.act_table.self, s, agent, c->late);
     return ST_OK;
 }
 
@@ -387,13 +385,29 @@ static void take_hello(struct core *c, const struct line_message *m)
         log_line(LOG_WARN, "an agent was not greeted", "why=%s", status_text(st));
 }
 
+// Orders that wait for this agent. An order quotes a beat of its connection, so the
+// first one after the greeting is when they can go.
+static void send_waiting(struct core *c, const uint8_t *agent)
+{
+    struct store_txn *t;
+    struct shelf *s;
+    if (!c->rooms.act_table.resend || core_reader(c, &t, &s) != ST_OK)
+        return;
+    enum status st =
+        c->rooms.act_table.resend(c->rooms.act_table.self, s, agent, c->late);
+    store_abort(t);
+    if (st != ST_OK)
+        log_line(LOG_WARN, "orders wait for the next tick", "why=%s", status_text(st));
+}
+
 static void take_beat(struct core *c, const struct line_message *m)
 {
     struct beat b;
     pool_clear(&c->pool);
     if (m->frames >= 1 &&
-        message_decode(&beat_message, m->frame[0], &c->pool, &b) == ST_OK)
-        fleet_beat(c->fleet, m->head.agent, &b, c->wall_ns);
+        message_decode(&beat_message, m->frame[0], &c->pool, &b) == ST_OK &&
+        fleet_beat(c->fleet, m->head.agent, &b, c->wall_ns))
+        send_waiting(c, m->head.agent);
 }
 
 static void take_report(struct core *c, const struct line_message *m)

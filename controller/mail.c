@@ -314,7 +314,9 @@ void mail_order(struct core *c, const struct effect *e)
         return;
     }
     const struct fleet_agent *a = fleet_get(c->fleet, o.agent);
-    if (!a || !fleet_is_alive(a, c->wall_ns)) {
+    // The agent tells an order's age by the beat that it quotes: one of this
+    // connection.
+    if (!a || !fleet_is_alive(a, c->wall_ns) || !fleet_has_beat(a)) {
         log_line(LOG_INFO, "an order waits for its agent", "model=%.*s",
                  (int)o.model.size, (const char *)o.model.data);
         return;

@@ -340,6 +340,23 @@ enum status act_resend(void *self, struct shelf *s, const uint8_t *agent,
     return st == ST_EMPTY ? ST_OK : st;
 }
 
+static enum status intend(struct act *a, struct shelf *s, const struct fold_moment *now,
+                          struct effects *out)
+{
+    const struct policy_rule *rule;
+    ST_TRY(rule_of_plan(a, s, &rule));
+    return dispatch_intend(a->plan, s, rule, now, out);
+}
+
+// Hosts that answered without having done anything get a fresh order.
+static enum status order_again(struct act *a, struct shelf *s,
+                               const struct fold_moment *now, struct effects *out)
+{
+    dispatch_retry(a->plan);
+    ST_TRY(plan_save(a->plan, s, "plan.retry", NULL, now));
+    return intend(a, s, now, out);
+}
+
 // A wave that runs: ask for its INTENT again while it has none, send again what has no
 // receipt, and end what nobody answered in time.
 static enum status tick_plan(struct act *a, struct shelf *s,
@@ -355,16 +372,15 @@ static enum status tick_plan(struct act *a, struct shelf *s,
         return ST_OK;
     const struct plan_step *step = plan_wave(p);
     for (uint32_t i = 0; step && i < step->hosts; i++)
-        if (step->host[i].state == ORDER_PLANNED) {
-            const struct policy_rule *rule;
-            ST_TRY(rule_of_plan(a, s, &rule));
-            return dispatch_intend(p, s, rule, now, out);
-        }
+        if (step->host[i].state == ORDER_PLANNED)
+            return intend(a, s, now, out);
     if (step && now->now_ns > step->started + DISPATCH_TTL_MS * UINT64_C(1000000)) {
         buf_clear(&a->why);
         buf_put_text(&a->why, "a host did not answer its order in ten minutes");
         return act_halt(a, s, PLAN_HALTED, "E_TIMEOUT", now);
     }
+    if (dispatch_wants_retry(p, now))
+        return order_again(a, s, now, out);
     return dispatch_resend(p, s, NULL, now, out);
 }
 

@@ -88,9 +88,12 @@ enum status dispatch_intend(struct plan *p, struct shelf *s,
     struct intent_host *host = mem_zero(step->hosts, sizeof *host);
     if (!host)
         return ST_NOMEM;
+    uint32_t hosts = 0;
     for (uint32_t i = 0; i < step->hosts; i++) {
-        memcpy(host[i].agent, step->host[i].agent, 16);
-        memcpy(host[i].exec_digest, step->host[i].exec_digest, 32);
+        if (step->host[i].state != ORDER_PLANNED)
+            continue;
+        memcpy(host[hosts].agent, step->host[i].agent, 16);
+        memcpy(host[hosts++].exec_digest, step->host[i].exec_digest, 32);
     }
     struct record_intent intent = {
         .step = step->step,
@@ -103,7 +106,7 @@ enum status dispatch_intend(struct plan *p, struct shelf *s,
         .run_ms = rule ? (uint32_t)(rule->run_ns / NS_PER_MS) : 60000,
         .ttl_ms = DISPATCH_TTL_MS,
         .host = host,
-        .hosts = step->hosts,
+        .hosts = hosts,
     };
     memcpy(intent.plan, p->record.plan, 16);
     memcpy(intent.incident, p->record.alert, 16);
@@ -281,7 +284,7 @@ static uint8_t state_of_receipt(const struct receipt *r)
     } all[] = {{"accepted", ORDER_ACCEPTED}, {"started", ORDER_ACCEPTED},
                {"done", ORDER_APPLIED},      {"refused", ORDER_REFUSED},
                {"expired", ORDER_EXPIRED},   {"vetoed", ORDER_VETOED},
-               {"failed", ORDER_UNCERTAIN},  {"uncertain", ORDER_UNCERTAIN},
+               {"failed", ORDER_FAILED},     {"uncertain", ORDER_UNCERTAIN},
                {"reverted", ORDER_UNCERTAIN}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (span_is(r->state, all[i].word))
@@ -296,6 +299,58 @@ static bool is_passing(const struct receipt *r)
            (span_is(r->code, "E_STALE_SESSION") || span_is(r->code, "E_BUSY"));
 }
 
+// The host says that this order did nothing: it came too late, or it could not even
+// look, or was cut off before the switch. The same decision may be ordered again; the
+// new order is compare-and-set like every one.
+static bool is_undone(const struct plan *p, const struct receipt *r)
+{
+    static const char *const codes[] = {"E_PROBE", "E_LATER", "INTERRUPTED"};
+    if (span_is(r->state, "expired"))
+        return true;
+    bool is_as_before = r->after_version.size == 0 ||
+                        span_equal(r->after_version, p->record.from_version);
+    if (!span_is(r->state, "failed") || !is_as_before)
+        return false;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (span_is(r->code, codes[i]))
+            return true;
+    return false;
+}
+
+static bool is_for_retry(const struct plan_host *h)
+{
+    return h->state == ORDER_EXPIRED || h->state == ORDER_FAILED;
+}
+
+bool dispatch_wants_retry(struct plan *p, const struct fold_moment *now)
+{
+    const struct plan_step *step = plan_wave(p);
+    uint64_t sent_ms = 0;
+    uint32_t some = 0;
+    for (uint32_t i = 0; step && i < step->hosts; i++) {
+        const struct plan_host *h = &step->host[i];
+        if (h->state == ORDER_PLANNED || is_open(h))
+            return false;
+        some += is_for_retry(h);
+        sent_ms = h->sent_ms > sent_ms ? h->sent_ms : sent_ms;
+    }
+    return some > 0 && now->now_ns / NS_PER_MS >= sent_ms + (1000u << step->attempt);
+}
+
+void dispatch_retry(struct plan *p)
+{
+    struct plan_step *step = plan_wave(p);
+    step->attempt++;
+    for (uint32_t i = 0; i < step->hosts; i++) {
+        struct plan_host *h = &plan_hosts(p, step)[i];
+        if (!is_for_retry(h))
+            continue;
+        h->state = ORDER_PLANNED;
+        h->code = span_text("");
+        memset(h->order, 0, sizeof h->order);
+    }
+}
+
 enum status dispatch_receipt(struct plan *p, const struct receipt *r,
                              enum dispatch_result *result, struct buf *why)
 {
@@ -303,6 +358,8 @@ enum status dispatch_receipt(struct plan *p, const struct receipt *r,
     struct plan_step *step = plan_wave(p);
     struct plan_host *h = plan_host_of(p, r->agent);
     if (!step || !h || memcmp(h->order, r->order, 16) != 0 || is_passing(r))
+        return ST_OK;
+    if (h->state == ORDER_APPLIED || h->state == ORDER_VERIFIED)
         return ST_OK;
     h->state = state_of_receipt(r);
     h->code = r->code;
@@ -315,7 +372,8 @@ enum status dispatch_receipt(struct plan *p, const struct receipt *r,
         applied += step->host[i].state == ORDER_APPLIED;
     if (applied == step->hosts)
         *result = DISPATCH_APPLIED;
-    if (h->state >= ORDER_REFUSED) {
+    bool may_try = is_undone(p, r) && step->attempt + 1u < DISPATCH_TRIES;
+    if (h->state >= ORDER_REFUSED && !may_try) {
         *result = DISPATCH_STOPPED;
         buf_printf(why, "%.*s answered %.*s %.*s", (int)h->host.size,
                    (const char *)h->host.data, (int)r->state.size,

@@ -17,6 +17,7 @@
 #include "proto/messages/receipt.h"
 
 #define DISPATCH_TTL_MS 600000u // an order that no host took by then has expired
+#define DISPATCH_TRIES 6u       // orders of one wave to one host at the most
 
 // Asks for the INTENT of the running wave to be appended. Until it is read back nothing
 // is sent. Asking twice is harmless: the order id is the same.
@@ -39,11 +40,22 @@ MUST_USE enum status dispatch_resend(const struct plan *p, struct shelf *s,
                                      const struct fold_moment *now,
                                      struct effects *out);
 
+// Whether the running wave has hosts that answered without having done anything, none
+// that still owes an answer, and waited long enough (1 s, 2 s, 4 s, ...) for new
+// orders.
+bool dispatch_wants_retry(struct plan *p, const struct fold_moment *now);
+
+// Makes those hosts ready for a fresh order: the next try of this wave, so another
+// order id, and by its own INTENT another token. Ask for that INTENT with
+// dispatch_intend.
+void dispatch_retry(struct plan *p);
+
 // What a wave has come to.
 enum dispatch_result { DISPATCH_PENDING, DISPATCH_APPLIED, DISPATCH_STOPPED };
 
 // Takes a receipt whose signature is good. `result` tells how the wave stands with it;
-// on DISPATCH_STOPPED `why` names host and code.
+// on DISPATCH_STOPPED `why` names host and code. A host that says that it did nothing
+// (expired, or failed before the effect) does not stop the wave while tries are left.
 MUST_USE enum status dispatch_receipt(struct plan *p, const struct receipt *receipt,
                                       enum dispatch_result *result, struct buf *why);
 

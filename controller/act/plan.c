@@ -80,6 +80,8 @@ static void put_detail(const struct plan *p, const char *event, struct buf *out)
     }
     if (is_of_wave && step->hosts > DETAIL_HOSTS_MAX)
         buf_printf(out, " and %u more", step->hosts - DETAIL_HOSTS_MAX);
+    if (is_of_wave && step->attempt)
+        buf_printf(out, ", try %u", step->attempt + 1u);
     buf_put_text(out, ": ");
     buf_put_span(out, is_proof ? step->why : r->why);
 }
@@ -208,7 +210,7 @@ const char *plan_order_state_name(uint8_t state)
 {
     static const char *const names[ORDER_STATES] = {
         "planned",     "intended", "sent",    "accepted", "applied",   "verified",
-        "ineffective", "refused",  "expired", "vetoed",   "uncertain",
+        "ineffective", "refused",  "expired", "vetoed",   "uncertain", "failed",
     };
     return state < ORDER_STATES ? names[state] : "unknown";
 }

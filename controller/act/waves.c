@@ -124,7 +124,8 @@ static bool was_switched(struct plan *p, const uint8_t *agent)
         const struct plan_step *step = &p->step[i];
         for (uint32_t k = 0; k < step->hosts; k++)
             if (memcmp(step->host[k].agent, agent, 16) == 0)
-                return step->host[k].state >= ORDER_APPLIED;
+                return step->host[k].state == ORDER_APPLIED ||
+                       step->host[k].state == ORDER_VERIFIED;
     }
     return false;
 }

@@ -70,17 +70,25 @@ enum status fleet_hello(struct fleet *f, const uint8_t agent[16], const struct h
     return ST_OK;
 }
 
-void fleet_beat(struct fleet *f, const uint8_t agent[16], const struct beat *b,
+bool fleet_beat(struct fleet *f, const uint8_t agent[16], const struct beat *b,
                 uint64_t wall_ns)
 {
     struct fleet_agent *a = find(f, agent);
     if (!a)
-        return;
+        return false;
+    bool is_first = !fleet_has_beat(a);
     memcpy(a->hb, b->hb, sizeof a->hb);
     a->seen_ns = wall_ns;
     a->skew_ms = skew(b->time_ms, wall_ns);
     a->spool_entries = b->spool_entries;
     a->spool_bytes = b->spool_bytes;
+    return is_first;
+}
+
+bool fleet_has_beat(const struct fleet_agent *a)
+{
+    static const uint8_t none[16];
+    return memcmp(a->hb, none, sizeof none) != 0;
 }
 
 void fleet_seen(struct fleet *f, const uint8_t agent[16], uint64_t wall_ns)

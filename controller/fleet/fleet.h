@@ -37,8 +37,9 @@ void fleet_close(struct fleet *f);
 // ST_FULL, ST_NOMEM.
 MUST_USE enum status fleet_hello(struct fleet *f, const uint8_t agent[16],
                                  const struct hello *h, uint64_t wall_ns);
-// Of an agent that has said hello; others are ignored.
-void fleet_beat(struct fleet *f, const uint8_t agent[16], const struct beat *b,
+// Of an agent that has said hello; others are ignored. Says whether it is the first
+// since then.
+bool fleet_beat(struct fleet *f, const uint8_t agent[16], const struct beat *b,
                 uint64_t wall_ns);
 void fleet_seen(struct fleet *f, const uint8_t agent[16], uint64_t wall_ns);
 void fleet_forget(struct fleet *f, const uint8_t agent[16]);
@@ -47,6 +48,8 @@ void fleet_forget(struct fleet *f, const uint8_t agent[16]);
 const struct fleet_agent *fleet_get(const struct fleet *f, const uint8_t agent[16]);
 // Walks all; start with *at = 0, NULL at the end.
 const struct fleet_agent *fleet_next(const struct fleet *f, size_t *at);
+// Whether one came since its hello.
+bool fleet_has_beat(const struct fleet_agent *a);
 bool fleet_is_alive(const struct fleet_agent *a, uint64_t wall_ns);
 
 #endif

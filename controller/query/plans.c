@@ -12,8 +12,8 @@ static const char *const plan_states[PLAN_STATES] = {
     "open", "await_approval", "canary",  "verify_canary", "expand",     "verify",
     "done", "halted",         "refused", "recommend",     "superseded", "expired"};
 static const char *const order_states[ORDER_STATES] = {
-    "planned",     "intended", "sent",    "accepted", "applied",  "verified",
-    "ineffective", "refused",  "expired", "vetoed",   "uncertain"};
+    "planned",     "intended", "sent",    "accepted", "applied",   "verified",
+    "ineffective", "refused",  "expired", "vetoed",   "uncertain", "failed"};
 static const char *const modes[] = {"observe", "suggest", "approve", "auto"};
 
 static const char *plan_state(uint8_t state)
@@ -96,6 +96,11 @@ static void say_wave(struct call *c, const struct plan_step *step)
                 h->code.size ? " " : "", (int)h->code.size,
                 h->code.size ? (const char *)h->code.data : "");
     }
+    if (step->attempt)
+        say(c, step->started_event,
+            "%s: ordered again, try %u: an order before was not "
+            "carried out",
+            which, step->attempt + 1u);
     if (step->verdict.size)
         say(c, step->ended_event, "%s %.*s: %.*s", which, (int)step->verdict.size,
             (const char *)step->verdict.data, (int)step->why.size,

@@ -5,6 +5,7 @@
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -50,7 +51,9 @@ class Failed(Exception):
 
 def free_ports(count):
     """The first of `count` neighbouring free ports on loopback."""
-    for base in range(17600, 32000, 10):
+    ports = list(range(17600, 32000, 10))
+    random.shuffle(ports)  # two stories at once do not race for the same ones
+    for base in ports:
         held = []
         try:
             for port in range(base, base + count):

@@ -20,6 +20,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import host as stage
@@ -103,6 +104,7 @@ class Story:
         self.checks = []
         self.random = random.Random(args.kill_seed)
         self.kills = 0
+        self.has_ended = False
 
     # The stage
 
@@ -188,6 +190,20 @@ class Story:
         rest = self.random.sample(range(len(self.rows)), self.args.kills - len(some))
         return sorted(some + rest)
 
+    def kill_behind_orders(self, most):
+        """Kills the controller right behind the first orders that it sends, in a thread."""
+        def watch():
+            seen = 0
+            with open(self.controller.log, errors="replace") as log:
+                while seen < most and not self.has_ended:
+                    line = log.readline()
+                    if not line:
+                        time.sleep(0.001)
+                    elif "order sent" in line:
+                        seen += 1
+                        self.controller.child.kill()
+        threading.Thread(target=watch, daemon=True).start()
+
     def kill_one(self):
         self.revive()
         victim = self.random.choice([self.controller] + [h.agent for h in self.hosts])
@@ -203,6 +219,7 @@ class Story:
         for row in self.rows:
             days.setdefault(day_of(row["ts"]), []).append(row)
         owed, served, kill_at = [], 0, self.choose_kills()
+        self.kill_behind_orders(self.args.order_kills)
         for day in sorted(days):
             if day == DEPLOY:
                 self.deploy()
@@ -372,7 +389,11 @@ class Story:
         early = [a for a in alerts if a["opened"][:10] < DEPLOY]
         found = [a for a in alerts if a["version"] == "v2"]
         audit = self.controller.kedge("audit", "verify")
-        counts = self.controller.kedge("audit", "counts")["total"]
+        told = self.controller.kedge("audit", "counts")
+        counts = told["total"]
+        # Rows that died with their agent say nothing of the inputs.
+        died = sum(i["dropped"].get("crash", 0) for i in told["instances"]
+                   if i["version"] == "v2")
         self.tell.chapter("Did it really happen?")
         self.check("no alert before the deployment", not early)
         self.check("one alert on v2", len(found) == 1,
@@ -380,7 +401,8 @@ class Story:
         signals = {(s["feature"], s["signal"]) for a in found for s in a["signals"]}
         self.check("found from late labels", any(f == "loss" for f, _ in signals))
         self.check("and without any label, by the contribution of hr",
-                   ("hr", "contribution") in signals)
+                   ("hr", "contribution") in signals or died,
+                   "%d rows of v2 died with their agent" % died if died else "")
         self.check("observed = merged + late + dropped",
                    counts["observed"] == counts["merged"] + counts["late"]
                    + sum(counts["dropped"].values()),
@@ -436,6 +458,7 @@ class Story:
                                               for p in self.processes()))
 
     def close(self):
+        self.has_ended = True
         for p in reversed(self.processes()):
             p.stop()
 
@@ -450,6 +473,7 @@ def main():
     args.add_argument("--folder", default=os.path.join(stage.BUILD, "demo"),
                       help=argparse.SUPPRESS)
     args.add_argument("--kills", type=int, default=0, help=argparse.SUPPRESS)
+    args.add_argument("--order-kills", type=int, default=0, help=argparse.SUPPRESS)
     args.add_argument("--kill-seed", type=int, default=1, help=argparse.SUPPRESS)
     args = args.parse_args()
     story = Story(args)

@@ -274,6 +274,7 @@ enum order_state {
     ORDER_EXPIRED,
     ORDER_VETOED,
     ORDER_UNCERTAIN,
+    ORDER_FAILED, // nothing was changed
     ORDER_STATES,
 };
 

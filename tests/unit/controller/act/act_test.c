@@ -18,6 +18,7 @@
 #include "common/sketch/profile.h"
 #include "common/trust/sign.h"
 #include "controller/act/decide.h"
+#include "controller/act/dispatch.h"
 #include "controller/act/plan.h"
 #include "controller/log/cases.h"
 #include "controller/log/keys.h"
@@ -353,6 +354,99 @@ static void a_refused_order_halts(void **state)
     assert_false(alert_is_closed(w));
 }
 
+// The order that stands for this host in the running wave.
+static struct token order_of(struct world *w, uint8_t host, uint8_t id[16])
+{
+    struct plan *p;
+    const uint8_t agent[16] = {(uint8_t)(host + 1)};
+    assert_int_equal(plan_open(&p), ST_OK);
+    load(w, p);
+    const struct plan_host *h = plan_host_of(p, agent);
+    assert_non_null(h);
+    memcpy(id, h->order, 16);
+    struct token token = {h->gen, h->seq};
+    plan_close(p);
+    return token;
+}
+
+// A tick after `s` seconds; gives how many orders went out with it.
+static uint32_t tick_after(struct world *w, uint64_t s)
+{
+    effects_clear(w->effects);
+    w->now.now_ns += s * UINT64_C(1000000000);
+    assert_int_equal(act_tick(w->act, w->shelf, &w->now, w->effects), ST_OK);
+    return read_back_intents(w);
+}
+
+static void an_order_that_expired_undone_is_given_anew(void **state)
+{
+    struct world *w = *state;
+    put_alert(w, "rollback");
+    tell_alert(w);
+    (void)read_back_intents(w);
+    uint8_t canary = canary_of(w), first[16], second[16];
+    struct token old = order_of(w, canary, first);
+    answer(w, canary, canary, "expired", "E_EXPIRED");
+    assert_int_equal(state_of_plan(w), PLAN_CANARY);
+    assert_int_equal(tick_after(w, 2), 1);
+    struct token fresh = order_of(w, canary, second);
+    assert_memory_not_equal(first, second, 16);
+    assert_true(fresh.gen == old.gen && fresh.seq > old.seq);
+    answer(w, canary, canary, "done", "");
+    assert_int_equal(state_of_plan(w), PLAN_VERIFY_CANARY);
+}
+
+static void an_order_is_not_given_anew_for_ever(void **state)
+{
+    struct world *w = *state;
+    put_alert(w, "rollback");
+    tell_alert(w);
+    (void)read_back_intents(w);
+    uint8_t canary = canary_of(w);
+    for (uint32_t i = 1; i < DISPATCH_TRIES; i++) {
+        answer(w, canary, canary, "expired", "E_EXPIRED");
+        assert_int_equal(tick_after(w, 60), 1);
+    }
+    answer(w, canary, canary, "expired", "E_EXPIRED");
+    assert_int_equal(state_of_plan(w), PLAN_HALTED);
+}
+
+static void only_the_host_that_did_nothing_is_ordered_again(void **state)
+{
+    struct world *w = *state;
+    put_policy(w, "policy \"p\" { mode = \"auto\" executor = \"sw\" waves = "
+                  "{\"100%\"} }");
+    put_alert(w, "rollback");
+    tell_alert(w);
+    assert_int_equal(read_back_intents(w), HOSTS);
+    uint8_t first[16], now[16];
+    struct token old = order_of(w, 0, first);
+    answer(w, 0, 0, "done", "");
+    answer(w, 1, 1, "expired", "E_EXPIRED");
+    assert_int_equal(tick_after(w, 2), 0); // one still owes its answer
+    answer(w, 2, 2, "done", "");
+    assert_int_equal(tick_after(w, 2), 1);
+    assert_int_equal(order_of(w, 0, now).seq, old.seq);
+    assert_memory_equal(first, now, 16);
+    answer(w, 1, 1, "done", "ALREADY");
+    assert_int_equal(state_of_plan(w), PLAN_VERIFY_CANARY);
+}
+
+static void what_was_done_is_not_undone_by_a_late_answer(void **state)
+{
+    struct world *w = *state;
+    put_policy(w, "policy \"p\" { mode = \"auto\" executor = \"sw\" waves = "
+                  "{\"100%\"} }");
+    put_alert(w, "rollback");
+    tell_alert(w);
+    (void)read_back_intents(w);
+    answer(w, 0, 0, "done", "");
+    answer(w, 0, 0, "expired", "E_EXPIRED");
+    answer(w, 1, 1, "done", "");
+    answer(w, 2, 2, "done", "");
+    assert_int_equal(state_of_plan(w), PLAN_VERIFY_CANARY);
+}
+
 static void a_receipt_by_another_key_changes_nothing(void **state)
 {
     struct world *w = *state;
@@ -453,6 +547,10 @@ int main(void)
         TEST(nothing_is_sent_before_the_intent_is_read_back),
         TEST(asking_twice_for_an_intent_sends_once),
         TEST(a_refused_order_halts),
+        TEST(an_order_that_expired_undone_is_given_anew),
+        TEST(an_order_is_not_given_anew_for_ever),
+        TEST(only_the_host_that_did_nothing_is_ordered_again),
+        TEST(what_was_done_is_not_undone_by_a_late_answer),
         TEST(a_receipt_by_another_key_changes_nothing),
         TEST(a_canary_that_stays_bad_halts_and_the_alert_stays_open),
         TEST(a_silent_canary_is_inconclusive_and_halts_in_the_end),
