@@ -13,7 +13,6 @@
 #include "common/setup/command.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/render.h"
-#include "controller/cli/talk.h"
 #include "controller/log/cases.h"
 #include "controller/log/keys.h"
 #include "controller/log/memory.h"
@@ -346,48 +345,24 @@ static const struct render_list lists[] = {
 static const struct render_view view = {
     "alert model version tier opened cause reason recomputed entries", lists, 2, NULL};
 
-static int show(const struct command_line *line, const struct buf *json)
+static enum status answer(void *self, const struct command_line *line,
+                          const char *folder, struct buf *json, struct buf *why)
 {
-    struct buf out;
-    buf_init(&out, OUT_MAX);
-    enum status st = render_answer(buf_span(json), talk_form(line), &view, &out);
-    if (st == ST_OK)
-        (void)fwrite(out.data, 1, out.size, stdout);
-    else
-        talk_complain("the answer cannot be shown: %s", status_text(st));
-    buf_fini(&out);
-    return st == ST_OK ? CLI_FINE : CLI_PARTIAL;
+    uint64_t number;
+    if (text_u64(span_text(command_operand(line, 0)), &number) != ST_OK) {
+        buf_put_text(why, "an alert is named by its number");
+        return ST_RANGE;
+    }
+    return explain_alert(folder, number, json, self, why);
 }
 
 static int run(void *program, const struct command_line *line)
 {
     static const int code[] = {CLI_FINE, CLI_UNHEALTHY, CLI_PARTIAL};
-    char folder[PATH_MAX];
-    uint64_t number;
-    enum explain_outcome outcome;
-    struct buf json, why;
+    enum explain_outcome outcome = EXPLAIN_EXPIRED;
     (void)program;
-    if (text_u64(span_text(command_operand(line, 0)), &number) != ST_OK) {
-        talk_complain("an alert is named by its number");
-        return CLI_USAGE;
-    }
-    if (!recorded_folder(line, folder)) {
-        talk_complain("explain reads a controller's store: name its folder by --dir");
-        return CLI_USAGE;
-    }
-    buf_init(&json, OUT_MAX);
-    buf_init(&why, 4096);
-    enum status st = explain_alert(folder, number, &json, &outcome, &why);
-    int exit = st == ST_OK         ? show(line, &json)
-               : st == ST_NOTFOUND ? CLI_NOT_FOUND
-                                   : CLI_UNREACHABLE;
-    if (st != ST_OK)
-        talk_complain("%s", buf_cstr(&why));
-    else if (exit == CLI_FINE)
-        exit = code[outcome];
-    buf_fini(&json);
-    buf_fini(&why);
-    return exit;
+    int exit = recorded_show(line, answer, &outcome, &view);
+    return exit == CLI_FINE ? code[outcome] : exit;
 }
 
 int explain_main(int argc, char **argv)

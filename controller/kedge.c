@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/backtest.h"
+#include "controller/calibrate.h"
 #include "controller/case.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/sketch.h"
@@ -54,6 +56,10 @@ static const struct verb_row rows[] = {
      say_usage, NULL, 0, NULL},
     {"explain", "ALERT", "recompute an alert from the log, and show its evidence",
      say_usage, NULL, 0, NULL},
+    {"backtest", "", "a detection policy on the recorded windows: fired, missed, delay",
+     say_usage, NULL, 0, NULL},
+    {"calibrate", "", "the policy on the fleet's own quiet past: observed and promised",
+     say_usage, NULL, 0, NULL},
     {"replay", "[STREAM.csv]", "run the detector over a recorded stream, offline",
      say_usage, NULL, 0, NULL},
     {"sketch", "[VERB]", "read, merge and build quantile sketches in files", say_usage,
@@ -67,10 +73,11 @@ static const struct local {
     int words;
     int (*run)(int argc, char **argv);
 } locals[] = {
-    {{"ctl", "init"}, 2, init_main},    {{"ctl", "rebuild"}, 2, rebuild_main},
-    {{"replay", NULL}, 1, replay_main}, {{"sketch", NULL}, 1, cli_sketch},
-    {{"ingest", NULL}, 1, ingest_main}, {{"why", NULL}, 1, case_main},
-    {{"explain", NULL}, 1, explain_main},
+    {{"ctl", "init"}, 2, init_main},          {{"ctl", "rebuild"}, 2, rebuild_main},
+    {{"replay", NULL}, 1, replay_main},       {{"sketch", NULL}, 1, cli_sketch},
+    {{"ingest", NULL}, 1, ingest_main},       {{"why", NULL}, 1, case_main},
+    {{"explain", NULL}, 1, explain_main},     {{"backtest", NULL}, 1, backtest_main},
+    {{"calibrate", NULL}, 1, calibrate_main},
 };
 
 // "why" goes to the controller, but for a recorded case.

@@ -4,10 +4,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/recorded.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "controller/cli/cli.h"
+#include "controller/cli/render.h"
+#include "controller/cli/talk.h"
 #include "controller/fold/panel.h"
 #include "controller/log/blob.h"
 #include "controller/log/keys.h"
@@ -17,6 +21,7 @@
 
 #define POOL_BYTES (8u << 20)
 #define NAME_BYTES 1024u
+#define OUT_MAX (64u << 20)
 
 struct recorded {
     struct settings settings;
@@ -101,6 +106,50 @@ const struct settings *recorded_settings(const struct recorded *r)
 struct store *recorded_store(const struct recorded *r)
 {
     return r->store;
+}
+
+// --- A verb
+
+static int print(const struct command_line *line, const struct buf *json,
+                 const struct render_view *view)
+{
+    struct buf out;
+    buf_init(&out, OUT_MAX);
+    enum status st = render_answer(buf_span(json), talk_form(line), view, &out);
+    if (st == ST_OK)
+        (void)fwrite(out.data, 1, out.size, stdout);
+    else
+        talk_complain("the answer cannot be shown: %s", status_text(st));
+    buf_fini(&out);
+    return st == ST_OK ? CLI_FINE : CLI_PARTIAL;
+}
+
+static int exit_of(enum status st)
+{
+    return st == ST_OK         ? CLI_FINE
+           : st == ST_RANGE    ? CLI_USAGE
+           : st == ST_NOTFOUND ? CLI_NOT_FOUND
+                               : CLI_UNREACHABLE;
+}
+
+int recorded_show(const struct command_line *line, recorded_answer *answer, void *self,
+                  const struct render_view *view)
+{
+    char folder[PATH_MAX];
+    struct buf json, why;
+    if (!recorded_folder(line, folder)) {
+        talk_complain("this reads a controller's store: name its folder by --dir");
+        return CLI_USAGE;
+    }
+    buf_init(&json, OUT_MAX);
+    buf_init(&why, 4096);
+    enum status st = answer(self, line, folder, &json, &why);
+    if (st != ST_OK)
+        talk_complain("%s", why.size ? buf_cstr(&why) : status_text(st));
+    int code = st == ST_OK ? print(line, &json, view) : exit_of(st);
+    buf_fini(&json);
+    buf_fini(&why);
+    return code;
 }
 
 // --- Walking in pieces
@@ -316,15 +365,29 @@ enum status recorded_events(struct recorded *r, recorded_each_event *each, void 
     return walk_all(r, SHELF_EVENT, &prefix, take_event, &with);
 }
 
-enum status recorded_now(struct recorded *r, uint64_t *out)
+static enum status read_end(struct shelf *s, const struct recorded_version *v,
+                            uint64_t *out)
+{
+    uint32_t series;
+    struct span key, value;
+    struct blob blob;
+    enum status st = names_series(s, v->model_no, v->version_no, NULL, &series);
+    if (st != ST_OK)
+        return st;
+    struct shelf_key prefix = key_window_series(series, KEY_RAW);
+    ST_TRY(shelf_last(s, SHELF_WINDOW, &prefix, &key, &value));
+    ST_TRY(blob_read(value, &blob));
+    *out = blob.end;
+    return ST_OK;
+}
+
+enum status recorded_end(struct recorded *r, const struct recorded_version *v,
+                         uint64_t *out)
 {
     struct store_txn *t;
-    struct span v;
-    struct shelf_key key = key_meta("now");
+    *out = 0;
     ST_TRY(store_begin(r->store, STORE_READ_ONLY, &t));
-    enum status st = shelf_get(store_shelf(t), SHELF_META, &key, &v);
-    if (st == ST_OK)
-        *out = v.size == 8 ? load_be64(v.data) : 0;
+    enum status st = read_end(store_shelf(t), v, out);
     store_abort(t);
-    return st;
+    return st == ST_NOTFOUND ? ST_OK : st;
 }

@@ -37,6 +37,15 @@ struct recorded_version {
     struct baseline *baseline; // lent for the call
 };
 
+// Runs a verb: finds the folder, calls `answer`, which appends JSON or gives a line in
+// `why`, prints it as -o asks, and gives the exit code.
+struct render_view;
+typedef enum status recorded_answer(void *self, const struct command_line *line,
+                                    const char *folder, struct buf *json,
+                                    struct buf *why);
+int recorded_show(const struct command_line *line, recorded_answer *answer, void *self,
+                  const struct render_view *view);
+
 // The folder that `--dir` names, or the one that holds kedge.conf (`--config`,
 // $KEDGE_CONFIG). False, and nothing is written: there is none.
 bool recorded_folder(const struct command_line *line, char out[PATH_MAX]);
@@ -72,7 +81,8 @@ typedef enum status recorded_each_event(void *self, const struct record_event *e
 MUST_USE enum status recorded_events(struct recorded *r, recorded_each_event *each,
                                      void *self);
 
-// The fold's clock at its last entry, ns.
-MUST_USE enum status recorded_now(struct recorded *r, uint64_t *out);
+// The end of the version's newest judged window, event ns; 0 when there is none.
+MUST_USE enum status recorded_end(struct recorded *r, const struct recorded_version *v,
+                                  uint64_t *out);
 
 #endif

@@ -177,7 +177,8 @@ struct judge_settings rules_judge(const struct rules *r, double share,
     s.page_on_gross = r->detect.page_on_gross;
     s.page_model = r->detect.page_model;
     if (!(s.page_model > 0) && window_ns > 0)
-        s.page_model = budget_level(r->detect.pages_per_week, share, window_ns);
+        s.page_model = fmax(s.warn_feature,
+                            budget_level(r->detect.pages_per_week, share, window_ns));
     return s;
 }
 

@@ -73,6 +73,16 @@ static void weigh(struct judge *j)
     }
 }
 
+void judge_set_page(struct judge *j, double page_model)
+{
+    bool is_same =
+        page_model >= j->settings.page_model && page_model <= j->settings.page_model;
+    if (is_same || !(page_model >= 0) || !isfinite(page_model))
+        return;
+    j->settings.page_model = page_model;
+    weigh(j);
+}
+
 static void lay_subjects(struct judge *j)
 {
     const struct baseline *b = j->baseline;

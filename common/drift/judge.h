@@ -100,6 +100,10 @@ bool judge_distance(const struct judge *j, uint32_t subject, struct distance *ou
 // a version change that is judged on the same baseline.
 void judge_restart(struct judge *j);
 
+// Sets settings.page_model from the next window on; 0: no pages by evidence. Ignored
+// when it is negative or not finite.
+void judge_set_page(struct judge *j, double page_model);
+
 // State as bytes, and back over the same baseline: ST_CORRUPT, ST_CONFLICT (another
 // baseline), ST_NOMEM.
 void judge_encode(const struct judge *j, struct buf *out);

@@ -63,6 +63,8 @@ void write_state_of_model(struct call *c, uint32_t model, const char **state);
 enum status answer_alert_list(struct call *c);
 enum status answer_alert_show(struct call *c);
 enum status answer_why(struct call *c);
+// budget.c
+enum status answer_budget_show(struct call *c);
 // plans.c
 enum status answer_rollback_status(struct call *c);
 // audits.c

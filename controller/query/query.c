@@ -34,6 +34,7 @@ static const struct verb {
     {"alert.list", answer_alert_list},
     {"alert.show", answer_alert_show},
     {"why", answer_why},
+    {"budget.show", answer_budget_show},
     {"rollback.status", answer_rollback_status},
     {"audit.log", answer_audit_log},
     {"audit.export", answer_audit_export},

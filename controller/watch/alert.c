@@ -168,12 +168,16 @@ static enum status read_budget(const struct alert_desk *d, struct shelf *s,
     return budget_decode(&in, out);
 }
 
-// A page needs a token of the fleet's budget; without one the alert stays a ticket.
+// A page needs a token of the fleet's budget; without one the alert stays a ticket. An
+// open one asks again with each window, and is counted as held back once.
 static enum status take_token(struct alert_desk *d, struct shelf *s, uint64_t now_ns,
-                              bool *out)
+                              bool is_new, bool *out)
 {
     struct budget budget;
     ST_TRY(read_budget(d, s, now_ns, &budget));
+    *out = false;
+    if (!is_new && budget_next(&budget, now_ns) > now_ns)
+        return ST_OK;
     *out = budget_take(&budget, now_ns);
     buf_clear(&d->paper.fresh);
     budget_encode(&budget, &d->paper.fresh);
@@ -184,7 +188,7 @@ static enum status take_token(struct alert_desk *d, struct shelf *s, uint64_t no
 
 // PAGE: evidence on the capped path, or a warning together with evidence from labels.
 static enum status tier_of(struct alert_desk *d, struct shelf *s,
-                           const struct alert_case *c, uint8_t *tier)
+                           const struct alert_case *c, bool is_new, uint8_t *tier)
 {
     bool is_page = c->symptoms.performance == CELL_HIT;
     for (uint32_t i = 0; i < d->findings; i++)
@@ -194,7 +198,7 @@ static enum status tier_of(struct alert_desk *d, struct shelf *s,
     if (!is_page || *tier == TIER_PAGE)
         return ST_OK;
     bool has_token = false;
-    ST_TRY(take_token(d, s, c->end_ns, &has_token));
+    ST_TRY(take_token(d, s, c->end_ns, is_new, &has_token));
     if (has_token)
         *tier = TIER_PAGE;
     return ST_OK;
@@ -264,7 +268,7 @@ static enum status open_alert(struct alert_desk *d, struct shelf *s,
     put_findings(d, &a);
     a.onset = onset_of(d, c);
     put_diagnosis(d, c, &a);
-    ST_TRY(tier_of(d, s, c, &a.tier));
+    ST_TRY(tier_of(d, s, c, true, &a.tier));
     uint64_t number;
     ST_TRY(shelf_next_number(s, "alert", &number));
     case_id(number, a.alert);
@@ -316,7 +320,7 @@ static enum status update_alert(struct alert_desk *d, struct shelf *s,
     // What was decided with a plan in flight stands until the plan ends.
     if (!has_plan) {
         put_diagnosis(d, c, a);
-        ST_TRY(tier_of(d, s, c, &a->tier));
+        ST_TRY(tier_of(d, s, c, false, &a->tier));
     }
     bool is_news =
         a->tier != was.tier || a->row != was.row ||

@@ -11,12 +11,15 @@
 #include "controller/watch/course.h"
 #include "controller/watch/jury.h"
 #include "controller/watch/pulse.h"
+#include "controller/watch/share.h"
 #include "controller/watch/symptom.h"
 
 struct watch {
     struct watch_options options;
     struct jury *jury;
     struct alert_desk *desk;
+    uint32_t models; // of the fleet; good while `has_models`
+    bool has_models;
 };
 
 struct watch_options watch_defaults(void)
@@ -130,6 +133,18 @@ static enum status review(struct watch *w, struct shelf *s,
     return alert_review(w->desk, s, &c, now, out, changed);
 }
 
+// The fleet's budget flows to the judge that is about to judge.
+static enum status set_page(struct watch *w, struct shelf *s, struct judge *judge)
+{
+    if (!w->has_models)
+        ST_TRY(share_models(s, &w->models));
+    w->has_models = true;
+    judge_set_page(judge, share_level(w->options.pages_per_week, w->models,
+                                      baseline_window_ns(judge_baseline(judge)),
+                                      w->options.judge.warn_feature));
+    return ST_OK;
+}
+
 static enum status judge_it(struct watch *w, struct shelf *s,
                             const struct judged_window *win,
                             const struct fold_moment *now, struct effects *out,
@@ -141,6 +156,7 @@ static enum status judge_it(struct watch *w, struct shelf *s,
     if (st == ST_NOTFOUND)
         return ST_OK;
     ST_TRY(st);
+    ST_TRY(set_page(w, s, judge));
     struct drift_window dw;
     struct judgement judgement;
     jury_window(w->jury, win, &dw);
@@ -267,6 +283,8 @@ enum status watch_baseline(void *self, struct shelf *s, uint32_t model,
     (void)now;
     (void)out;
     struct watch *w = self;
+    ST_TRY(share_count(s, model, &w->models));
+    w->has_models = true;
     return jury_forget(w->jury, s, model, version);
 }
 
@@ -302,5 +320,6 @@ enum status watch_command(void *self, struct shelf *s, const struct entry_comman
 void watch_dropped(void *self)
 {
     struct watch *w = self;
+    w->has_models = false;
     jury_drop(w->jury);
 }
