@@ -20,6 +20,7 @@
 #include "controller/gate/gate.h"
 #include "controller/gate/line.h"
 #include "controller/gate/zap.h"
+#include "controller/hold.h"
 #include "controller/settings.h"
 
 #define ZAP_CONTROL "inproc://kedge.zap"
@@ -206,11 +207,19 @@ static int with_settings(const struct command_line *line, int (*use)(struct prog
 
 static int serve(struct program *p)
 {
+    int hold;
     raise_limits();
-    if (service_open(&p->service) != ST_OK)
+    if (hold_open(p->settings.folder, &hold) != ST_OK) {
+        log_line(LOG_ERROR, "another program works on this folder", "dir=%s",
+                 p->settings.folder);
         return EXIT_CONFIG;
-    int code = run_program(p);
-    service_close(p->service);
+    }
+    int code = EXIT_CONFIG;
+    if (service_open(&p->service) == ST_OK) {
+        code = run_program(p);
+        service_close(p->service);
+    }
+    hold_close(hold);
     return code;
 }
 

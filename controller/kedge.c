@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "controller/backtest.h"
+#include "controller/backup.h"
 #include "controller/calibrate.h"
+#include "controller/care.h"
 #include "controller/case.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/sketch.h"
@@ -60,6 +62,13 @@ static const struct verb_row rows[] = {
      say_usage, NULL, 0, NULL},
     {"calibrate", "", "the policy on the fleet's own quiet past: observed and promised",
      say_usage, NULL, 0, NULL},
+    {"ctl backup", "DIR TO", "copy the store while the controller works", say_usage,
+     NULL, 0, NULL},
+    {"ctl restore", "BACKUP DIR", "go back to a backup", say_usage, NULL, 0, NULL},
+    {"ctl check", "DIR", "read every byte of a store or a backup", say_usage, NULL, 0,
+     NULL},
+    {"ctl compact", "DIR", "write the store of a stopped controller without holes",
+     say_usage, NULL, 0, NULL},
     {"replay", "[STREAM.csv]", "run the detector over a recorded stream, offline",
      say_usage, NULL, 0, NULL},
     {"sketch", "[VERB]", "read, merge and build quantile sketches in files", say_usage,
@@ -74,6 +83,8 @@ static const struct local {
     int (*run)(int argc, char **argv);
 } locals[] = {
     {{"ctl", "init"}, 2, init_main},          {{"ctl", "rebuild"}, 2, rebuild_main},
+    {{"ctl", "backup"}, 2, backup_main},      {{"ctl", "restore"}, 2, restore_main},
+    {{"ctl", "check"}, 2, check_main},        {{"ctl", "compact"}, 2, compact_main},
     {{"replay", NULL}, 1, replay_main},       {{"sketch", NULL}, 1, cli_sketch},
     {{"ingest", NULL}, 1, ingest_main},       {{"why", NULL}, 1, case_main},
     {{"explain", NULL}, 1, explain_main},     {{"backtest", NULL}, 1, backtest_main},

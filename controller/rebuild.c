@@ -25,7 +25,9 @@
 struct check {
     struct settings settings;
     char copy[PATH_MAX];
-    struct store *store; // of the copy
+    struct store *store;     // of the copy
+    const char *from_backup; // begin there; NULL: from nothing
+    struct tape_pos begin;
     struct tape *from, *to;
     struct memory *memory;
     struct rooms rooms;
@@ -97,7 +99,8 @@ static void note(void *keep, enum status st, struct tape_pos last)
 static enum status fold_again(void *keep, const struct tape_entry *e)
 {
     struct check *c = keep;
-    struct tape_append a = {.expect = TAPE_ANY, .entry = e, .entries = 1};
+    struct tape_append a = {
+        .expect = TAPE_ANY, .generation = e->pos.generation, .entry = e, .entries = 1};
     ST_TRY(tape_memory.append(c->to, &a, note, c));
     c->report.entries += c->st == ST_OK;
     return c->st;
@@ -106,7 +109,60 @@ static enum status fold_again(void *keep, const struct tape_entry *e)
 static enum status fold_all(struct check *c)
 {
     struct tape_reader reader = {.keep = c, .entry = fold_again};
-    return tape_embedded.read(c->from, 0, (struct tape_pos){1, 0}, &reader);
+    return tape_embedded.read(c->from, 0, c->begin, &reader);
+}
+
+// --- Beginning at a backup
+
+static enum status load_table(struct check *c, enum shelf_table table,
+                              struct shelf *from)
+{
+    struct shelf *to = memory_shelf(c->memory);
+    uint8_t at[SHELF_KEY_MAX + 1] = {0};
+    size_t size = 1;
+    struct span key, value;
+    enum status st;
+    while ((st = from->seek(from->self, table, span_of(at, size), &key, &value)) ==
+           ST_OK) {
+        ST_TRY(to->put(to->self, table, key, value));
+        memcpy(at, key.data, key.size);
+        at[key.size] = 0;
+        size = key.size + 1;
+    }
+    return st == ST_NOTFOUND ? ST_OK : st;
+}
+
+static enum status load_all(struct check *c, struct store *backup)
+{
+    struct store_txn *t;
+    ST_TRY(store_begin(backup, STORE_READ_ONLY, &t));
+    enum status st = ST_OK;
+    memory_begin(c->memory);
+    for (unsigned i = 0; i < SHELF_COUNT && st == ST_OK; i++)
+        st = load_table(c, (enum shelf_table)i, store_shelf(t));
+    store_abort(t);
+    if (st == ST_OK)
+        return memory_commit(c->memory);
+    memory_abort(c->memory);
+    return st;
+}
+
+// Its state is taken as it is; the log behind it must lead to the state of today.
+static enum status load_backup(struct check *c)
+{
+    char folder[PATH_MAX];
+    struct tape_pos oldest;
+    struct store *backup;
+    c->begin = (struct tape_pos){1, 0};
+    if (!c->from_backup)
+        return ST_OK;
+    ST_TRY(file_join(c->from_backup, "store", folder, sizeof folder));
+    struct store_options o = {.folder = folder, .access = STORE_READ_ONLY};
+    ST_TRY(store_open(&o, &backup));
+    enum status st = load_all(c, backup);
+    store_close(backup);
+    ST_TRY(st);
+    return tape_memory.head(c->to, 0, &c->begin, &oldest);
 }
 
 // --- Comparing
@@ -182,14 +238,15 @@ static enum status compare_all(struct check *c)
 static enum status check_copy(struct check *c)
 {
     ST_TRY(open_both(c));
+    ST_TRY(load_backup(c));
     ST_TRY(fold_all(c));
     return compare_all(c);
 }
 
-enum status rebuild_check(const char *folder, struct rebuild_report *out,
-                          struct buf *told)
+enum status rebuild_check(const char *folder, const char *from_backup,
+                          struct rebuild_report *out, struct buf *told)
 {
-    struct check c = {.told = told};
+    struct check c = {.told = told, .from_backup = from_backup};
     ST_TRY(settings_open(folder, &c.settings, told));
     enum status st = copy_store(&c);
     if (st == ST_OK)
@@ -198,7 +255,8 @@ enum status rebuild_check(const char *folder, struct rebuild_report *out,
     remove_copy(&c);
     settings_close(&c.settings);
     if (st == ST_NOTFOUND)
-        buf_put_text(told, "parts of the log have expired: nothing can be said\n");
+        buf_put_text(told, "parts of the log have expired: begin at a backup that is "
+                           "younger than they, with --from\n");
     else if (st != ST_OK)
         buf_printf(told, "%s\n", status_text(st));
     *out = c.report;
@@ -217,7 +275,8 @@ static int run(void *program, const struct command_line *line)
         return COMMAND_USAGE_EXIT;
     }
     buf_init(&told, 65536);
-    enum status st = rebuild_check(command_operand(line, 0), &r, &told);
+    enum status st =
+        rebuild_check(command_operand(line, 0), command_text(line, "from"), &r, &told);
     (void)fputs(buf_cstr(&told), stderr);
     buf_fini(&told);
     if (st != ST_OK)
@@ -233,10 +292,12 @@ int rebuild_main(int argc, char **argv)
 {
     static const struct option_row options[] = {
         {"check", 0, VALUE_FLAG, NULL, "compare with what is stored, change nothing",
-         NULL, NULL}};
+         NULL, NULL},
+        {"from", 0, VALUE_TEXT, NULL, "begin at the state of this backup", NULL,
+         "BACKUP"}};
     static const struct verb_row verb = {
         "", "DIR", "Folds the log from nothing and compares every byte.", run, options,
-        1,  NULL};
+        2,  NULL};
     static const struct command command = {
         .program = "kedge ctl rebuild",
         .purpose = "Checks that a controller's state follows from its log.",

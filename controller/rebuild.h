@@ -17,11 +17,13 @@ struct rebuild_report {
 
 // `folder` is a controller's; it may be running, since a copy of its store is checked.
 // `told` gets a line for each of the first differences, or the reason of a failure.
-// ST_NOTFOUND: parts of the log have expired, so nothing can be said.
-MUST_USE enum status rebuild_check(const char *folder, struct rebuild_report *out,
-                                   struct buf *told);
+// `from_backup` (may be NULL: from nothing) is a folder of `kedge ctl backup`, whose
+// state is where the fold begins. ST_NOTFOUND: parts of the log have expired, so
+// nothing can be said.
+MUST_USE enum status rebuild_check(const char *folder, const char *from_backup,
+                                   struct rebuild_report *out, struct buf *told);
 
-// `kedge ctl rebuild --check DIR`. Exit code: 0 the same, 1 not.
+// `kedge ctl rebuild --check [--from BACKUP] DIR`. Exit code: 0 the same, 1 not.
 int rebuild_main(int argc, char **argv);
 
 #endif

@@ -219,6 +219,36 @@ static enum status resume(const struct call *k)
     return answer(k, CODE_OK, "");
 }
 
+// The store is an older one: what became of the orders behind it nobody here knows. So
+// no plan of that time goes on, none starts by itself, and people look first.
+static enum status restored(const struct call *k)
+{
+    struct shelf_walk walk;
+    struct shelf_key prefix = key_plans(), stop = key_state('S', 0);
+    struct span key;
+    enum status st;
+    if (!span_is(k->c->role, "system"))
+        return answer(k, CODE_DENIED, "only a restore says that");
+    ST_TRY(shelf_put(k->s, SHELF_STATE, &stop, k->c->actor));
+    ST_TRY(note(k, "restored", "the store came from a backup; automation is stopped"));
+    shelf_walk_init(&walk, k->s, SHELF_PLAN, &prefix);
+    while ((st = shelf_walk_next(&walk, &key, NULL)) == ST_OK) {
+        uint8_t id[CASE_ID_BYTES];
+        if (key.size != prefix.size + sizeof id)
+            continue;
+        memcpy(id, key.data + prefix.size, sizeof id);
+        ST_TRY(plan_load(k->a->plan, k->s, id));
+        uint8_t state = k->a->plan->record.state;
+        if (!plan_is_waiting(state) && !plan_is_running(state))
+            continue;
+        buf_clear(&k->a->why);
+        buf_put_text(&k->a->why, "the store was restored from a backup: ask the hosts "
+                                 "what they serve, then plan anew");
+        ST_TRY(act_halt(k->a, k->s, PLAN_HALTED, "E_RESTORED", k->now));
+    }
+    return st == ST_EMPTY ? answer(k, CODE_OK, "") : st;
+}
+
 static enum status release(const struct call *k)
 {
     if (!may(k, "approver"))
@@ -323,6 +353,7 @@ static const struct verb {
     {"rollback.stop", false, stop_all},  {"rollback.resume", false, resume},
     {"rollback.plan", false, plan_it},   {"policy.check", false, policy_verb},
     {"policy.set", false, policy_verb},  {"model.release", false, release},
+    {"fleet.restored", false, restored},
 };
 
 enum status act_command(void *self, struct shelf *s, const struct entry_command *c,

@@ -33,9 +33,8 @@ void blend_fini(struct blend *b)
 // has merged before.
 static enum status open_profile(struct blend *b, uint32_t coin, struct profile **out)
 {
-    struct profile_options o = {.kind = PROFILE_NUMERIC,
-                                .width = GRID_F64,
-                                .seed = b->salt * 1000003u + coin};
+    struct profile_options o = {
+        .kind = PROFILE_NUMERIC, .width = GRID_F64, .seed = b->salt * 1000003u + coin};
     return profile_open(&o, NULL, out);
 }
 

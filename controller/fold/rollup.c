@@ -156,8 +156,7 @@ static enum status add_to_part(struct fold *f, struct parts *p,
 {
     size_t before = p->profiles.size;
     profile_encode(from->profile, PROFILE_WITH_SKETCHES, &p->profiles);
-    if (p->profiles.failed == ST_OK &&
-        p->profiles.size - before > WINDOW_PROFILE_MAX) {
+    if (p->profiles.failed == ST_OK && p->profiles.size - before > WINDOW_PROFILE_MAX) {
         // A sketch that outgrew the wire: its counts are what must not be lost.
         p->profiles.size = before;
         profile_encode(from->profile, PROFILE_PLAIN, &p->profiles);
@@ -327,9 +326,9 @@ static enum status advance(struct fold *f, struct shelf *s,
 enum status rollup_due(struct fold *f, struct shelf *s, const struct rollup_series *r,
                        uint64_t horizon_ns, bool *made)
 {
-    struct stage hour = {
-        KEY_RAW, KEY_HOUR, HOUR_NS,
-        (HOUR_DELAY_S + spread_s(r->series, HOUR_SPREAD_S)) * NS_PER_S};
+    struct stage hour = {KEY_RAW, KEY_HOUR, HOUR_NS,
+                         (HOUR_DELAY_S + spread_s(r->series, HOUR_SPREAD_S)) *
+                             NS_PER_S};
     struct stage day = {KEY_HOUR, KEY_DAY, DAY_NS,
                         (DAY_DELAY_S + spread_s(r->series, DAY_SPREAD_S)) * NS_PER_S};
     struct rollup_mark m, before;
@@ -371,12 +370,12 @@ enum status rollup_window(struct fold *f, struct shelf *s,
     if (m.hour_ns == 0)
         return put_mark(s, r->series, &(struct rollup_mark){hour, day});
     if (start_ns < m.hour_ns)
-        ST_TRY(add_late(f, s, r, key,
-                        (struct making){
-                            .res = KEY_HOUR, .start = hour, .length = HOUR_NS}));
-    if (start_ns < m.day_ns)
         ST_TRY(add_late(
             f, s, r, key,
-            (struct making){.res = KEY_DAY, .start = day, .length = DAY_NS}));
+            (struct making){.res = KEY_HOUR, .start = hour, .length = HOUR_NS}));
+    if (start_ns < m.day_ns)
+        ST_TRY(
+            add_late(f, s, r, key,
+                     (struct making){.res = KEY_DAY, .start = day, .length = DAY_NS}));
     return ST_OK;
 }

@@ -131,6 +131,10 @@ enum status ledger_append(struct shelf *s, const struct tape_fold *fold,
     ST_TRY(ledger_head(s, a->partition, &head));
     if (a->expect != TAPE_ANY && a->expect != head.last.seq)
         return ST_CONFLICT;
+    if (a->generation != 0 && a->generation < head.last.generation)
+        return ST_REGRESSED;
+    if (a->generation != 0)
+        head.last.generation = a->generation;
     for (uint32_t i = 0; i < a->entries; i++) {
         struct tape_entry e = a->entry[i];
         struct tape_home home = {0};

@@ -95,6 +95,10 @@ typedef void tape_done_fn(void *keep, enum status st, struct tape_pos last);
 struct tape_append { // borrowed until done is called
     uint32_t partition;
     uint64_t expect; // TAPE_ANY, or the exact head: compare and append
+    // 0: the head's. Greater: the log begins a new life with this append, since what
+    // came behind an older backup is lost; every later token is above every earlier
+    // one. Less: ST_REGRESSED.
+    uint64_t generation;
     const struct tape_entry *entry;
     uint32_t entries; // 1..TAPE_APPEND_MAX
     uint64_t deadline_ns;

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -522,6 +523,15 @@ int store_clear_readers(struct store *s)
     return dead;
 }
 
+static enum status sync_file(const char *file)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool is_synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return is_synced ? file_sync_folder_of(file) : ST_IO;
+}
+
 enum status store_copy_to(struct store *s, const char *folder, enum store_copy how)
 {
     if (!s->env)
@@ -537,5 +547,5 @@ enum status store_copy_to(struct store *s, const char *folder, enum store_copy h
         (void)unlink(file);
         return tell(s, "copy", rc);
     }
-    return file_sync_folder_of(file);
+    return sync_file(file);
 }

@@ -19,7 +19,8 @@ int main(int argc, char **argv)
 {
     uint32_t days = argc > 2 ? (uint32_t)atoi(argv[2]) : 3;
     uint32_t models = argc > 3 ? (uint32_t)atoi(argv[3]) : 20;
-    uint32_t rounds = days * 1440, models_most = models < RIG_GROUP ? models : RIG_GROUP;
+    uint32_t rounds = days * 1440,
+             models_most = models < RIG_GROUP ? models : RIG_GROUP;
     struct rig *b = MEM_NEW(struct rig);
     double *took = mem_zero(rounds, sizeof *took);
     struct buf profile[SHAPES];

@@ -342,6 +342,51 @@ static void asking_twice_for_an_intent_sends_once(void **state)
     assert_int_equal(read_back_intents(w), 1);
 }
 
+static uint32_t orders_of(struct world *w)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < effects_len(w->effects); i++)
+        n += effects_at(w->effects, i)->kind == EFFECT_ORDER;
+    return n;
+}
+
+static uint32_t tell_restored(struct world *w, const char *role)
+{
+    const struct entry_command c = {.verb = span_text("fleet.restored"),
+                                    .actor = span_text("system"),
+                                    .role = span_text(role)};
+    assert_int_equal(act_command(w->act, w->shelf, &c, &w->now, w->effects), ST_OK);
+    return effects_at(w->effects, effects_len(w->effects) - 1)->code;
+}
+
+// The order was out when the backup was taken; whether it was carried out since, a
+// restored store cannot know.
+static void what_was_restored_never_sends_an_order_of_before(void **state)
+{
+    struct world *w = *state;
+    put_alert(w, "rollback");
+    tell_alert(w);
+    assert_int_equal(read_back_intents(w), 1);
+    uint8_t agent[16] = {(uint8_t)(canary_of(w) + 1)};
+    effects_clear(w->effects);
+    assert_int_equal(act_resend(w->act, w->shelf, agent, w->effects), ST_OK);
+    assert_int_equal(orders_of(w), 1); // as it is after a mere restart
+    assert_int_not_equal(tell_restored(w, "admin"), 0);
+    assert_int_equal(tell_restored(w, "system"), 0);
+    effects_clear(w->effects);
+    assert_int_equal(act_resend(w->act, w->shelf, agent, w->effects), ST_OK);
+    for (int i = 0; i < 30; i++) {
+        w->now.now_ns += 30 * UINT64_C(1000000000);
+        assert_int_equal(act_tick(w->act, w->shelf, &w->now, w->effects), ST_OK);
+        assert_int_equal(read_back_intents(w), 0);
+    }
+    assert_int_equal(orders_of(w), 0);
+    assert_int_equal(state_of_plan(w), PLAN_HALTED);
+    // Nor does the alert start a plan again by itself.
+    tell_alert(w);
+    assert_int_equal(read_back_intents(w), 0);
+}
+
 static void a_refused_order_halts(void **state)
 {
     struct world *w = *state;
@@ -546,6 +591,7 @@ int main(void)
         TEST(canary_then_the_rest_then_closed),
         TEST(nothing_is_sent_before_the_intent_is_read_back),
         TEST(asking_twice_for_an_intent_sends_once),
+        TEST(what_was_restored_never_sends_an_order_of_before),
         TEST(a_refused_order_halts),
         TEST(an_order_that_expired_undone_is_given_anew),
         TEST(an_order_is_not_given_anew_for_ever),

@@ -23,11 +23,11 @@ static struct world *fleet(const char *raw_s, const char *hour_s, const char *da
         (void)snprintf(ns[i], sizeof ns[i], "%s000000000", given[i]);
     begin_fleet(o);
     assert_int_equal(COMMAND(o, "model.add", {"model", "bike"}, {"owner", "ann"}), 0);
-    assert_int_equal(command_as(o, "system", "retention.set",
-                                (const struct kv[]){
-                                    {"raw", ns[0]}, {"hour", ns[1]}, {"day", ns[2]}},
-                                3, (struct span){0}),
-                     0);
+    assert_int_equal(
+        command_as(o, "system", "retention.set",
+                   (const struct kv[]){{"raw", ns[0]}, {"hour", ns[1]}, {"day", ns[2]}},
+                   3, (struct span){0}),
+        0);
     return o;
 }
 
@@ -66,9 +66,8 @@ static void give_hours(struct host *h, uint64_t from_s, uint64_t hours, uint32_t
     for (uint64_t i = 0; i < hours * 6; i++) {
         h->o->now_ns += 600 * S;
         effects_clear(h->o->effects);
-        give_window(h, (struct seen){.start_s = from_s + i * 600,
-                                     .length_s = 600,
-                                     .rows = rows});
+        give_window(h, (struct seen){
+                           .start_s = from_s + i * 600, .length_s = 600, .rows = rows});
     }
 }
 
