@@ -250,6 +250,20 @@ static bool is_not_locked(struct question *q)
            refuse(q, "E_LOCKED", "its state is uncertain until a person clears it");
 }
 
+// It undoes exactly what the last order of the same plan has done here: a canary that
+// did not help goes back at once. max_per_hour still bounds how often.
+static bool is_undoing(struct question *q)
+{
+    static const uint8_t none[16];
+    const struct order *o = q->order;
+    const struct deed *last = deeds_newest(q->facts->deeds, o->model);
+    struct outcome done;
+    return last && o->step > 0 && memcmp(o->plan, none, 16) != 0 &&
+           deeds_outcome(q->facts->deeds, last, &done) == ST_OK &&
+           done.state == RECEIPT_DONE && memcmp(done.plan, o->plan, 16) == 0 &&
+           span_is(o->to_version, done.before) && span_is(o->if_version, done.after);
+}
+
 static bool is_within_rate(struct question *q)
 {
     const struct policy *p = q->facts->policy;
@@ -260,7 +274,7 @@ static bool is_within_rate(struct question *q)
         deeds_effects(q->facts->deeds, q->order->model, now, HOUR_NS, &last);
     if (mine >= p->max_per_hour)
         return refuse(q, "E_LOCAL", "max_per_hour of this model is reached");
-    if (last != 0 && last <= now && now - last < p->min_interval_ns)
+    if (last != 0 && last <= now && now - last < p->min_interval_ns && !is_undoing(q))
         return refuse(q, "E_LOCAL", "min_interval has not passed");
     uint32_t all =
         deeds_effects(q->facts->deeds, span_text(""), now, HOUR_NS, &ignored);

@@ -251,6 +251,20 @@ struct deed *deeds_unanswered(struct deeds *d, uint64_t number)
     return best;
 }
 
+struct deed *deeds_newest(struct deeds *d, struct span model)
+{
+    size_t at = 0;
+    void *value;
+    struct deed *best = NULL;
+    while (table_next(d->by_order, &at, NULL, &value)) {
+        struct deed *deed = value;
+        if (deed->stage == DEED_DONE && span_is(model, deed->model) &&
+            (!best || deed->number > best->number))
+            best = deed;
+    }
+    return best;
+}
+
 uint64_t deeds_last_number(const struct deeds *d)
 {
     return d->last_number;

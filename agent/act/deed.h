@@ -53,6 +53,7 @@ struct outcome {
     uint8_t tail[JOB_TAIL_MAX];
     bool is_probed; // the probe found what it looked for
     char detail[160];
+    uint8_t plan[16]; // that the order belonged to; zeros: not known
 };
 
 struct deed {
@@ -113,6 +114,9 @@ MUST_USE enum status deeds_begin(struct deeds *d, struct deed *deed, const char 
 MUST_USE enum status deeds_finish(struct deeds *d, struct deed *deed,
                                   const struct outcome *outcome, uint64_t now_wall_ns);
 MUST_USE enum status deeds_unlock(struct deeds *d, struct deed_model *model);
+
+// The newest one of this model that is done; NULL: none.
+struct deed *deeds_newest(struct deeds *d, struct span model);
 
 // Appends the order's bytes, as they came.
 MUST_USE enum status deeds_order(struct deeds *d, const struct deed *deed,

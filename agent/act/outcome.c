@@ -5,7 +5,7 @@
 
 #include "common/base/cursor.h"
 
-#define OUTCOME_FORMAT 1
+#define OUTCOME_FORMAT 2 // 1 had no plan
 
 static void put_text(struct buf *out, const char *text)
 {
@@ -57,6 +57,7 @@ void outcome_put(struct buf *out, const struct outcome *o)
     buf_put_varint(out, o->tail_size);
     buf_put(out, o->tail, o->tail_size);
     put_text(out, o->detail);
+    buf_put(out, o->plan, 16);
 }
 
 static enum status get_run(struct cursor *c, struct outcome *out)
@@ -87,7 +88,7 @@ enum status outcome_get(struct span bytes, struct outcome *out)
     memset(out, 0, sizeof *out);
     ST_TRY(cursor_u8(&c, &format));
     ST_TRY(cursor_u8(&c, &state));
-    if (format != OUTCOME_FORMAT || state >= RECEIPT_STATES)
+    if (format == 0 || format > OUTCOME_FORMAT || state >= RECEIPT_STATES)
         return ST_CORRUPT;
     out->state = state;
     ST_TRY(get_text(&c, out->code, sizeof out->code));
@@ -99,5 +100,7 @@ enum status outcome_get(struct span bytes, struct outcome *out)
     ST_TRY(cursor_le64(&c, &out->mono_ms));
     ST_TRY(get_run(&c, out));
     ST_TRY(get_text(&c, out->detail, sizeof out->detail));
+    if (format > 1)
+        ST_TRY(get_bytes(&c, out->plan, 16));
     return cursor_end(&c);
 }

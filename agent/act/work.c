@@ -342,8 +342,10 @@ static void take_up(struct act *a, struct deed *deed, struct instant now)
     if (st != ST_OK)
         put_end(w, deed->stage == DEED_BEGUN ? RECEIPT_UNCERTAIN : RECEIPT_FAILED,
                 "E_JOURNAL", status_text(st));
-    else
+    else {
+        memcpy(w->outcome.plan, w->order.plan, 16);
         go(a, w, WORK_PROBE, JOB_PROBE, now);
+    }
 }
 
 static bool is_busy(const struct act *a, const char *model)

@@ -278,6 +278,8 @@ static enum status take_receipt(struct act *a, struct shelf *s,
     enum dispatch_result result;
     buf_clear(&a->why);
     ST_TRY(dispatch_receipt(p, receipt, &result, &a->why));
+    if (p->record.state == PLAN_RESTORE && result != DISPATCH_PENDING)
+        return act_restored(a, s, result == DISPATCH_APPLIED, now);
     if (result == DISPATCH_STOPPED)
         return act_halt(a, s, PLAN_HALTED, "E_RECEIPT", now);
     if (result == DISPATCH_APPLIED &&
@@ -368,7 +370,7 @@ static enum status tick_plan(struct act *a, struct shelf *s,
         buf_put_text(&a->why, "nobody started the plan in seven days");
         return act_halt(a, s, PLAN_EXPIRED, "E_EXPIRED", now);
     }
-    if (p->record.state != PLAN_CANARY && p->record.state != PLAN_EXPAND)
+    if (!plan_is_ordering(p->record.state))
         return ST_OK;
     const struct plan_step *step = plan_wave(p);
     for (uint32_t i = 0; step && i < step->hosts; i++)
@@ -417,8 +419,7 @@ bool act_waits(void *self, struct shelf *s)
         uint8_t id[CASE_ID_BYTES];
         memcpy(id, key.data + prefix.size, sizeof id);
         if (plan_load(a->plan, s, id) == ST_OK &&
-            (a->plan->record.state == PLAN_CANARY ||
-             a->plan->record.state == PLAN_EXPAND))
+            plan_is_ordering(a->plan->record.state))
             return true;
     }
     return false;

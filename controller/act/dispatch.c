@@ -15,6 +15,21 @@
 #define INTENT_BYTES_MAX (128u * 1024u)
 #define RESEND_AFTER_MS 10000u
 
+// Which way a wave goes: the plan's, or back.
+struct way {
+    struct span from, to;
+    const uint8_t *from_digest, *to_digest;
+};
+
+static struct way way_of(const struct plan *p, const struct plan_step *step)
+{
+    const struct record_plan *r = &p->record;
+    if (step->back)
+        return (struct way){r->to_version, r->from_version, r->to_digest,
+                            r->from_digest};
+    return (struct way){r->from_version, r->to_version, r->from_digest, r->to_digest};
+}
+
 static enum status read_fleet(struct shelf *s, uint8_t out[16])
 {
     struct shelf_key key = key_meta("fleet");
@@ -95,13 +110,14 @@ enum status dispatch_intend(struct plan *p, struct shelf *s,
         memcpy(host[hosts].agent, step->host[i].agent, 16);
         memcpy(host[hosts++].exec_digest, step->host[i].exec_digest, 32);
     }
+    struct way way = way_of(p, step);
     struct record_intent intent = {
         .step = step->step,
         .attempt = step->attempt,
         .model = p->record.model,
         .action = p->record.action,
-        .if_version = p->record.from_version,
-        .to_version = p->record.to_version,
+        .if_version = way.from,
+        .to_version = way.to,
         .executor = p->record.executor,
         .run_ms = rule ? (uint32_t)(rule->run_ns / NS_PER_MS) : 60000,
         .ttl_ms = DISPATCH_TTL_MS,
@@ -110,8 +126,8 @@ enum status dispatch_intend(struct plan *p, struct shelf *s,
     };
     memcpy(intent.plan, p->record.plan, 16);
     memcpy(intent.incident, p->record.alert, 16);
-    memcpy(intent.if_digest, p->record.from_digest, 32);
-    memcpy(intent.to_digest, p->record.to_digest, 32);
+    memcpy(intent.if_digest, way.from_digest, 32);
+    memcpy(intent.to_digest, way.to_digest, 32);
     struct buf body;
     buf_init(&body, INTENT_BYTES_MAX);
     enum status st = wave_order_id(s, p, step, intent.order);
@@ -166,14 +182,15 @@ static enum status fill_order(const struct plan *p, struct shelf *s,
                               const struct plan_step *step, const struct plan_host *h,
                               const struct record_agent *agent, struct order *o)
 {
+    struct way way = way_of(p, step);
     *o = (struct order){
         .token = {h->gen, h->seq},
         .ring = 1,
         .ttl_ms = DISPATCH_TTL_MS,
         .action = p->record.action,
         .model = p->record.model,
-        .if_version = p->record.from_version,
-        .to_version = p->record.to_version,
+        .if_version = way.from,
+        .to_version = way.to,
         .executor = p->record.executor,
         .run_ms = 60000,
         .step = step->step,
@@ -183,8 +200,8 @@ static enum status fill_order(const struct plan *p, struct shelf *s,
     memcpy(o->agent, h->agent, 16);
     ST_TRY(sign_kid(agent->sign, o->agent_key));
     memcpy(o->order, h->order, 16);
-    memcpy(o->if_digest, p->record.from_digest, 32);
-    memcpy(o->to_digest, p->record.to_digest, 32);
+    memcpy(o->if_digest, way.from_digest, 32);
+    memcpy(o->to_digest, way.to_digest, 32);
     memcpy(o->exec_digest, h->exec_digest, 32);
     memcpy(o->plan, p->record.plan, 16);
     memcpy(o->incident, p->record.alert, 16);
@@ -302,13 +319,14 @@ static bool is_passing(const struct receipt *r)
 // The host says that this order did nothing: it came too late, or it could not even
 // look, or was cut off before the switch. The same decision may be ordered again; the
 // new order is compare-and-set like every one.
-static bool is_undone(const struct plan *p, const struct receipt *r)
+static bool is_undone(const struct plan *p, const struct plan_step *step,
+                      const struct receipt *r)
 {
     static const char *const codes[] = {"E_PROBE", "E_LATER", "INTERRUPTED"};
     if (span_is(r->state, "expired"))
         return true;
     bool is_as_before = r->after_version.size == 0 ||
-                        span_equal(r->after_version, p->record.from_version);
+                        span_equal(r->after_version, way_of(p, step).from);
     if (!span_is(r->state, "failed") || !is_as_before)
         return false;
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
@@ -372,7 +390,7 @@ enum status dispatch_receipt(struct plan *p, const struct receipt *r,
         applied += step->host[i].state == ORDER_APPLIED;
     if (applied == step->hosts)
         *result = DISPATCH_APPLIED;
-    bool may_try = is_undone(p, r) && step->attempt + 1u < DISPATCH_TRIES;
+    bool may_try = is_undone(p, step, r) && step->attempt + 1u < DISPATCH_TRIES;
     if (h->state >= ORDER_REFUSED && !may_try) {
         *result = DISPATCH_STOPPED;
         buf_printf(why, "%.*s answered %.*s %.*s", (int)h->host.size,

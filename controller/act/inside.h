@@ -32,6 +32,10 @@ MUST_USE enum status act_begin_wave(struct act *a, struct shelf *s,
                                     const struct policy_rule *rule,
                                     const struct fold_moment *now, struct effects *out);
 
+// The canary was taken back, or could not be: ends the plan as ineffective.
+MUST_USE enum status act_restored(struct act *a, struct shelf *s, bool is_back,
+                                  const struct fold_moment *now);
+
 // Ends the plan without having helped: the alert stays open for people.
 MUST_USE enum status act_halt(struct act *a, struct shelf *s, uint8_t state,
                               const char *code, const struct fold_moment *now);

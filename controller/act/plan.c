@@ -166,6 +166,30 @@ enum status plan_spread(struct plan *p, const struct policy_rule *rule,
     return taken == all ? ST_OK : ST_FULL;
 }
 
+enum status plan_turn_back(struct plan *p)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < p->record.step_count; i++)
+        used += p->step[i].hosts;
+    const struct plan_step *canary = plan_wave(p);
+    if (!canary || p->record.step_count == PLAN_STEPS_MAX ||
+        used + canary->hosts > PLAN_HOSTS_ALL)
+        return ST_FULL;
+    struct plan_step *step = &p->step[p->record.step_count];
+    *step = (struct plan_step){.step = (uint16_t)p->record.step_count,
+                               .back = true,
+                               .host = p->host + used,
+                               .hosts = canary->hosts};
+    for (uint32_t i = 0; i < canary->hosts; i++) {
+        p->host[used + i] = (struct plan_host){.host = canary->host[i].host,
+                                               .before = p->record.to_version,
+                                               .state = ORDER_PLANNED};
+        memcpy(p->host[used + i].agent, canary->host[i].agent, 16);
+    }
+    p->record.step = (uint16_t)p->record.step_count++;
+    return ST_OK;
+}
+
 struct plan_step *plan_wave(struct plan *p)
 {
     if (p->record.step >= p->record.step_count)
@@ -189,7 +213,12 @@ struct plan_host *plan_host_of(struct plan *p, const uint8_t agent[16])
 
 bool plan_is_running(uint8_t state)
 {
-    return state >= PLAN_CANARY && state <= PLAN_VERIFY;
+    return (state >= PLAN_CANARY && state <= PLAN_VERIFY) || state == PLAN_RESTORE;
+}
+
+bool plan_is_ordering(uint8_t state)
+{
+    return state == PLAN_CANARY || state == PLAN_EXPAND || state == PLAN_RESTORE;
 }
 
 bool plan_is_waiting(uint8_t state)
@@ -200,8 +229,9 @@ bool plan_is_waiting(uint8_t state)
 const char *plan_state_name(uint8_t state)
 {
     static const char *const names[PLAN_STATES] = {
-        "open", "await_approval", "canary",  "verify_canary", "expand",     "verify",
-        "done", "halted",         "refused", "recommend",     "superseded", "expired",
+        "open",       "await_approval", "canary",  "verify_canary", "expand",
+        "verify",     "done",           "halted",  "refused",       "recommend",
+        "superseded", "expired",        "restore",
     };
     return state < PLAN_STATES ? names[state] : "unknown";
 }

@@ -47,6 +47,10 @@ void plan_begin(struct plan *p, uint64_t number);
 MUST_USE enum status plan_spread(struct plan *p, const struct policy_rule *rule,
                                  const struct serving *serving);
 
+// Adds a wave that takes the canary's hosts back to the version they came from, and
+// makes it the running one. ST_FULL when the plan has no room for it.
+MUST_USE enum status plan_turn_back(struct plan *p);
+
 // The wave that runs now; NULL before the first and behind the last.
 struct plan_step *plan_wave(struct plan *p);
 // Its hosts, writable.
@@ -54,8 +58,9 @@ struct plan_host *plan_hosts(struct plan *p, const struct plan_step *step);
 // The host of the running wave that is this agent, or NULL.
 struct plan_host *plan_host_of(struct plan *p, const uint8_t agent[16]);
 
-bool plan_is_running(uint8_t state); // CANARY..VERIFY: orders may be out
-bool plan_is_waiting(uint8_t state); // OPEN, AWAIT_APPROVAL: for people
+bool plan_is_running(uint8_t state);  // CANARY..VERIFY, RESTORE: orders may be out
+bool plan_is_ordering(uint8_t state); // of these, those that wait for receipts
+bool plan_is_waiting(uint8_t state);  // OPEN, AWAIT_APPROVAL: for people
 const char *plan_state_name(uint8_t state);
 const char *plan_order_state_name(uint8_t state);
 const char *plan_mode_name(uint8_t mode);

@@ -135,6 +135,47 @@ static bool is_verifying(const struct plan *p)
     return p->record.state == PLAN_VERIFY_CANARY || p->record.state == PLAN_VERIFY;
 }
 
+// The rollback was useless: the canary alone goes back to where it was. The agents know
+// such an order as the undoing of their own last one, and let it pass at once.
+static enum status restore(struct act *a, struct shelf *s,
+                           const struct policy_rule *rule,
+                           const struct fold_moment *now, struct effects *out)
+{
+    struct plan *p = a->plan;
+    p->record.state = PLAN_RESTORE;
+    p->record.code = span_text("E_INEFFECTIVE");
+    p->record.why = buf_span(&a->why);
+    struct plan_step *step = plan_wave(p);
+    step->state = PLAN_RESTORE;
+    step->started = now->now_ns;
+    step->started_event = a->verify.latest_ns;
+    ST_TRY(dispatch_intend(p, s, rule, now, out));
+    return plan_save(p, s, "plan.restore", NULL, now);
+}
+
+enum status act_restored(struct act *a, struct shelf *s, bool is_back,
+                         const struct fold_moment *now)
+{
+    struct plan *p = a->plan;
+    uint32_t model;
+    ST_TRY(names_model(s, p->record.model, &model));
+    struct span why = p->record.why;
+    buf_clear(&a->scratch);
+    if (why.size > 600)
+        why.size = 600;
+    buf_put_span(&a->scratch, why);
+    buf_put_text(&a->scratch, is_back ? "; the canary went back to "
+                                      : "; the canary could not go back: ");
+    buf_put_span(&a->scratch, is_back ? p->record.from_version : buf_span(&a->why));
+    buf_clear(&a->why);
+    buf_put_span(&a->why, buf_span(&a->scratch));
+    ST_TRY(a->scratch.failed);
+    struct plan_step *step = plan_wave(p);
+    step->ended_event = step->started_event;
+    ST_TRY(decide_note_effect(s, model, step->started_event));
+    return act_halt(a, s, PLAN_HALTED, "E_INEFFECTIVE", now);
+}
+
 static enum status end_wave(struct act *a, struct shelf *s, enum verify_verdict verdict,
                             const struct policy_rule *rule,
                             const struct fold_moment *now, struct effects *out)
@@ -145,6 +186,11 @@ static enum status end_wave(struct act *a, struct shelf *s, enum verify_verdict 
     step->why = buf_span(&a->why);
     step->ended = now->now_ns;
     step->ended_event = a->verify.latest_ns;
+    for (uint32_t i = 0; verdict == VERIFY_NOT_RECOVERED && i < step->hosts; i++)
+        plan_hosts(p, step)[i].state = ORDER_INEFFECTIVE;
+    bool is_useless = verdict == VERIFY_NOT_RECOVERED && p->record.step == 0;
+    if (is_useless && rule && rule->verify.on_fail == 0 && plan_turn_back(p) == ST_OK)
+        return restore(a, s, rule, now, out);
     if (verdict != VERIFY_RECOVERED)
         return act_halt(
             a, s, PLAN_HALTED,

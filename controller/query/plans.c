@@ -9,8 +9,9 @@
 #include "controller/query/inside.h"
 
 static const char *const plan_states[PLAN_STATES] = {
-    "open", "await_approval", "canary",  "verify_canary", "expand",     "verify",
-    "done", "halted",         "refused", "recommend",     "superseded", "expired"};
+    "open",       "await_approval", "canary", "verify_canary", "expand",
+    "verify",     "done",           "halted", "refused",       "recommend",
+    "superseded", "expired",        "restore"};
 static const char *const order_states[ORDER_STATES] = {
     "planned",     "intended", "sent",    "accepted", "applied",   "verified",
     "ineffective", "refused",  "expired", "vetoed",   "uncertain", "failed"};
@@ -29,7 +30,7 @@ static const char *order_state(uint8_t state)
 // What the host's receipt said, or nothing yet.
 static const char *receipt_of(const struct plan_host *h)
 {
-    if (h->state == ORDER_APPLIED || h->state == ORDER_VERIFIED)
+    if (h->state >= ORDER_APPLIED && h->state <= ORDER_INEFFECTIVE)
         return "done";
     return h->state >= ORDER_REFUSED ? order_state(h->state) : NULL;
 }
@@ -52,6 +53,7 @@ static void write_wave(struct call *c, const struct plan_step *step)
 {
     json_object(c->j);
     json_key_cstr(c->j, "state", plan_state(step->state));
+    json_key_bool(c->j, "back", step->back);
     json_key_text(c->j, "verdict", step->verdict);
     json_key_text(c->j, "why", step->why);
     json_key_time(c->j, "started", step->started_event);
@@ -86,7 +88,7 @@ static void say_wave(struct call *c, const struct plan_step *step)
 {
     if (!step->started)
         return;
-    const char *which = step->step == 0 ? "canary" : "next wave";
+    const char *which = step->back ? "back" : step->step == 0 ? "canary" : "next wave";
     for (uint32_t i = 0; i < step->hosts; i++) {
         const struct plan_host *h = &step->host[i];
         const char *receipt = receipt_of(h);
@@ -119,7 +121,7 @@ static void write_timeline(struct call *c, const struct record_plan *p)
         p->to_version.size ? (const char *)p->to_version.data : "", modes[p->mode & 3]);
     for (uint32_t i = 0; i < p->step_count; i++)
         say_wave(c, &p->steps[i]);
-    bool has_ended = p->state >= PLAN_DONE;
+    bool has_ended = p->state >= PLAN_DONE && p->state != PLAN_RESTORE;
     uint64_t at = p->step_count ? p->steps[p->step_count - 1].ended_event : 0;
     if (p->state == PLAN_RECOMMEND)
         say(c, p->created_event,

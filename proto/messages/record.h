@@ -259,6 +259,7 @@ enum plan_state {
     PLAN_RECOMMEND,
     PLAN_SUPERSEDED,
     PLAN_EXPIRED,
+    PLAN_RESTORE, // a canary that did not recover goes back
     PLAN_STATES,
 };
 
@@ -303,6 +304,7 @@ struct plan_step {
     uint16_t step;
     uint16_t attempt;
     uint8_t state;          // enum plan_state
+    bool back;              // it undoes the canary: from to_version to from_version
     uint64_t started;       // wall ns
     uint64_t started_event; // event ns
     uint64_t ended;

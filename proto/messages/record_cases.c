@@ -131,6 +131,8 @@ static const struct field plan_step_fields[] = {
     {"try", FIELD_U16, FIELD_MAY, FIELD_AT(struct plan_step, attempt), .note = "0.."},
     {"state", FIELD_U8, FIELD_MAY, FIELD_AT(struct plan_step, state),
      .max = PLAN_STATES - 1, .note = "as of a plan"},
+    {"back", FIELD_BOOL, FIELD_MAY, FIELD_AT(struct plan_step, back),
+     .note = "it undoes the canary"},
     {"started", FIELD_U64, FIELD_MAY, FIELD_AT(struct plan_step, started),
      .note = "wall ns"},
     {"started_event", FIELD_U64, FIELD_MAY, FIELD_AT(struct plan_step, started_event),

@@ -291,6 +291,42 @@ CASE(too_soon)
     o->token.seq = 50;
 }
 
+// The last thing done here was v1 -> v2 by an order of this plan, or of another one.
+static void undo(struct stand *s, struct order *o, struct check_facts *f, bool is_own)
+{
+    s->policy.min_interval_ns = 600 * NS_PER_S;
+    struct order last = stand_order(s, 1);
+    last.token = (struct token){1, 1};
+    last.attempt = 999;
+    stand_name(&last);
+    struct outcome outcome = {.state = RECEIPT_DONE, .before = "v1", .after = "v2"};
+    memcpy(outcome.plan, o->plan, 16);
+    outcome.plan[3] ^= is_own ? 0 : 1;
+    struct deed *deed;
+    uint8_t kernel[16] = {0};
+    assert_int_equal(deeds_receive(f->deeds, &last, span_text("x"), kernel, 0,
+                                   f->now.wall_ns, &deed),
+                     ST_OK);
+    assert_int_equal(deeds_begin(f->deeds, deed, "v1", f->now.wall_ns), ST_OK);
+    assert_int_equal(deeds_finish(f->deeds, deed, &outcome, f->now.wall_ns), ST_OK);
+    o->token.seq = 50;
+    o->step = 1;
+    o->plan[0] |= 1;
+    stand_name(o);
+}
+
+CASE(undone_by_its_own_plan)
+{
+    o->plan[0] |= 1;
+    undo(s, o, f, true);
+}
+
+CASE(undone_by_another_plan)
+{
+    o->plan[0] |= 1;
+    undo(s, o, f, false);
+}
+
 CASE(too_often)
 {
     UNUSED;
@@ -388,6 +424,8 @@ static const struct wrong wrongs[] = {
     {"vetoed", "E_VETO", vetoed},
     {"locked", "E_LOCKED", locked},
     {"too soon", "E_LOCAL", too_soon},
+    {"undone by its own plan", "", undone_by_its_own_plan},
+    {"undone by another plan", "E_LOCAL", undone_by_another_plan},
     {"too often", "E_LOCAL", too_often},
     {"too often on this host", "E_LOCAL", too_often_on_this_host},
     {"often long ago", "", often_long_ago},

@@ -503,19 +503,76 @@ static void a_receipt_by_another_key_changes_nothing(void **state)
     assert_int_equal(state_of_plan(w), PLAN_CANARY);
 }
 
-static void a_canary_that_stays_bad_halts_and_the_alert_stays_open(void **state)
+// Orders the canary and lets it stay as bad as it was.
+static uint8_t useless_canary(struct world *w)
 {
-    struct world *w = *state;
     put_alert(w, "rollback");
     tell_alert(w);
     (void)read_back_intents(w);
     uint8_t canary = canary_of(w);
     answer(w, canary, canary, "done", "");
+    effects_clear(w->effects);
     for (uint64_t d = 13; d < 15; d++)
         for (uint8_t h = 0; h < HOSTS; h++)
             day(w, h, h == canary ? "v1" : "v2", d, 250);
+    return canary;
+}
+
+// The only order among the effects.
+static void sent_order(struct world *w, struct order *out, struct pool *pool)
+{
+    for (uint32_t i = 0; i < effects_len(w->effects); i++) {
+        const struct effect *e = effects_at(w->effects, i);
+        if (e->kind == EFFECT_ORDER)
+            assert_int_equal(message_decode(&order_message, e->bytes, pool, out),
+                             ST_OK);
+    }
+}
+
+static void a_canary_that_stays_bad_goes_back_and_the_alert_stays_open(void **state)
+{
+    struct world *w = *state;
+    uint8_t canary = useless_canary(w);
+    assert_int_equal(state_of_plan(w), PLAN_RESTORE);
+    assert_int_equal(read_back_intents(w), 1);
+    static uint8_t memory[16384];
+    struct pool pool;
+    struct order order = {0};
+    pool_init(&pool, memory, sizeof memory);
+    sent_order(w, &order, &pool);
+    assert_true(span_is(order.if_version, "v1") && span_is(order.to_version, "v2"));
+    assert_int_equal(order.agent[0], canary + 1);
+    assert_int_equal(order.step, 2); // behind the canary and the rest
+    answer(w, canary, canary, "done", "");
     assert_int_equal(state_of_plan(w), PLAN_HALTED);
     assert_false(alert_is_closed(w));
+    struct plan *p;
+    assert_int_equal(plan_open(&p), ST_OK);
+    load(w, p);
+    assert_true(span_is(p->record.code, "E_INEFFECTIVE"));
+    assert_int_equal(p->step[0].host[0].state, ORDER_INEFFECTIVE);
+    plan_close(p);
+}
+
+static void a_canary_that_cannot_go_back_halts_too(void **state)
+{
+    struct world *w = *state;
+    uint8_t canary = useless_canary(w);
+    assert_int_equal(read_back_intents(w), 1);
+    answer(w, canary, canary, "refused", "E_LOCAL");
+    assert_int_equal(state_of_plan(w), PLAN_HALTED);
+}
+
+static void where_the_policy_says_halt_nothing_goes_back(void **state)
+{
+    struct world *w = *state;
+    put_policy(w,
+               "policy \"p\" { mode = \"auto\" executor = \"sw\" waves = {\"1 host\", "
+               "\"100%\"} verify { min_samples = 16 max = \"14d\" on_fail = \"halt\" } "
+               "}");
+    (void)useless_canary(w);
+    assert_int_equal(state_of_plan(w), PLAN_HALTED);
+    assert_int_equal(read_back_intents(w), 0);
 }
 
 static void a_silent_canary_is_inconclusive_and_halts_in_the_end(void **state)
@@ -598,7 +655,9 @@ int main(void)
         TEST(only_the_host_that_did_nothing_is_ordered_again),
         TEST(what_was_done_is_not_undone_by_a_late_answer),
         TEST(a_receipt_by_another_key_changes_nothing),
-        TEST(a_canary_that_stays_bad_halts_and_the_alert_stays_open),
+        TEST(a_canary_that_stays_bad_goes_back_and_the_alert_stays_open),
+        TEST(a_canary_that_cannot_go_back_halts_too),
+        TEST(where_the_policy_says_halt_nothing_goes_back),
         TEST(a_silent_canary_is_inconclusive_and_halts_in_the_end),
         TEST(without_a_policy_it_only_suggests),
         TEST(what_only_a_person_may_start_waits_in_mode_auto),
