@@ -65,7 +65,11 @@ static const struct question questions[] = {
      "model.show",
      {"model"},
      false,
-     {"model owner state judged_until",
+     {"model owner state judged_until newest=comparison.version "
+      "against=comparison.against deployment=comparison.verdict "
+      "rows_needed=comparison.rows_needed contest=comparison.contest "
+      "contest_rows_needed=comparison.contest_rows_needed loss=comparison.loss "
+      "loss_against=comparison.loss_against",
       LISTS({"versions", "versions", "version artifact baseline held added by"},
             {"serving", "serving", "host version since by before digest"})}},
     {"model history",

@@ -10,6 +10,7 @@
 #include "controller/log/cases.h"
 #include "controller/log/progress.h"
 #include "controller/log/serving.h"
+#include "controller/log/standing.h"
 #include "controller/query/inside.h"
 
 static enum status read_model(struct call *c, struct span name, struct record_model *m)
@@ -112,6 +113,49 @@ static void write_host(struct call *c, const struct serving_host *h)
     json_object_end(c->j);
 }
 
+// How the newest version does against the one before it.
+static void write_standing(struct call *c, const struct standing *s)
+{
+    double windows = fmax((double)s->contest.windows, 1);
+    json_key_cstr(c->j, "version", s->version);
+    json_key_cstr(c->j, "against", s->against);
+    json_key_time(c->j, "since", s->deployed_ns);
+    json_key_time(c->j, "judged_until", s->judged_ns);
+    if (s->has_watch) {
+        json_key_cstr(c->j, "verdict", deploy_verdict_name(s->verdict));
+        json_key_bool(c->j, "is_over", s->is_over);
+        json_key_bool(c->j, "withheld", s->withheld);
+        json_key_u64(c->j, "windows", s->windows);
+        json_key_u64(c->j, "side_by_side", s->beside);
+        json_key_u64(c->j, "rows_needed", s->rows_needed);
+        json_key_cstr(c->j, "moved_most", s->mover);
+        json_key_f64(c->j, "effect", s->effect);
+        json_key_f64(c->j, "evidence", s->evidence);
+    }
+    json_key_cstr(c->j, "contest", standing_contest_name(standing_contest(s)));
+    json_key_u64(c->j, "contest_windows", s->contest.windows);
+    json_key_u64(c->j, "contest_rows", s->rows);
+    json_key_u64(c->j, "contest_rows_needed", standing_rows_needed(s));
+    json_key_f64(c->j, "loss", s->loss[1] / windows);
+    json_key_f64(c->j, "loss_against", s->loss[0] / windows);
+    json_key_f64(c->j, "evidence_better", contest_challenger_evidence(&s->contest));
+    json_key_f64(c->j, "evidence_worse", contest_champion_evidence(&s->contest));
+}
+
+static enum status write_comparison(struct call *c, uint32_t model)
+{
+    struct standing s;
+    enum status st = standing_get(c->s, model, &s);
+    if (st == ST_NOTFOUND)
+        return ST_OK;
+    ST_TRY(st);
+    json_key(c->j, "comparison");
+    json_object(c->j);
+    write_standing(c, &s);
+    json_object_end(c->j);
+    return ST_OK;
+}
+
 enum status answer_model_show(struct call *c)
 {
     struct span name;
@@ -131,6 +175,7 @@ enum status answer_model_show(struct call *c)
     json_key_cstr(c->j, "state", state);
     json_key_time(c->j, "judged_until", progress.judged_ns);
     json_key_u64(c->j, "rows_too_late", progress.too_late);
+    ST_TRY(write_comparison(c, model));
     struct shelf_key versions = key_versions(model);
     json_key(c->j, "versions");
     json_array(c->j);

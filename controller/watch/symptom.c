@@ -105,8 +105,32 @@ static void add_deployment(struct symptoms *s, const struct judge *j,
     s->previous_healthy = course->was_previous_healthy;
 }
 
+// Both versions serve, and what is judged is the difference of their windows on the
+// same traffic: what the world did to both is gone from it, so a hit is this version's
+// alone. What only the baseline shows, and the difference does not, both have.
+static void add_beside(struct symptoms *s, const struct deploy_report *d,
+                       const struct standing *standing)
+{
+    if (standing->beside * 2 < standing->windows)
+        return;
+    s->rung = RUNG_CONCURRENT;
+    if (s->inputs == CELL_HIT)
+        s->inputs_elsewhere = CELL_CLEAN;
+    if (s->outputs == CELL_HIT)
+        s->outputs_elsewhere = CELL_CLEAN;
+    if (s->performance == CELL_HIT)
+        s->performance_elsewhere = d->performance == MOVED_HIT     ? CELL_CLEAN
+                                   : d->performance == MOVED_CLEAN ? CELL_HIT
+                                                                   : CELL_UNKNOWN;
+    if (standing_contest(standing) == STANDING_WORSE) {
+        s->performance = CELL_HIT;
+        s->performance_elsewhere = CELL_CLEAN;
+    }
+}
+
 struct symptoms symptom_of(const struct judge *j, const struct deploy_report *deploy,
-                           const struct course *course, bool is_newest)
+                           const struct standing *standing, const struct course *course,
+                           bool is_newest)
 {
     struct censuses c = take_censuses(j);
     struct symptoms s = {
@@ -119,8 +143,10 @@ struct symptoms symptom_of(const struct judge *j, const struct deploy_report *de
         .deployed = CELL_CLEAN,
         .rung = RUNG_NONE,
     };
-    if (deploy && is_newest)
+    if (deploy && is_newest) {
         add_deployment(&s, j, &c, deploy, course);
+        add_beside(&s, deploy, standing);
+    }
     // No version changed when it began: what the inputs did, they did by themselves.
     if (s.deployed == CELL_CLEAN && s.inputs == CELL_HIT)
         s.inputs_elsewhere = CELL_HIT;

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/watch/watch.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/drift/deploy.h"
 #include "controller/log/cases.h"
 #include "controller/log/serving.h"
+#include "controller/log/standing.h"
 #include "controller/watch/alert.h"
 #include "controller/watch/course.h"
 #include "controller/watch/jury.h"
 #include "controller/watch/pulse.h"
+#include "controller/watch/rival.h"
 #include "controller/watch/share.h"
 #include "controller/watch/symptom.h"
 
@@ -18,6 +24,7 @@ struct watch {
     struct watch_options options;
     struct jury *jury;
     struct alert_desk *desk;
+    struct rival *rival;
     uint32_t models; // of the fleet; good while `has_models`
     bool has_models;
 };
@@ -37,6 +44,8 @@ enum status watch_open(const struct watch_options *o, struct watch **out)
     enum status st = jury_open(&o->judge, &w->jury);
     if (st == ST_OK)
         st = alert_open_desk(o->pages_per_week, o->burst, &w->desk);
+    if (st == ST_OK)
+        st = rival_open(&w->rival);
     if (st != ST_OK) {
         watch_close(w);
         return st;
@@ -51,6 +60,7 @@ void watch_close(struct watch *w)
         return;
     jury_close(w->jury);
     alert_close_desk(w->desk);
+    rival_close(w->rival);
     mem_free(w);
 }
 
@@ -78,32 +88,128 @@ static enum status write_deploy(const struct deploy *d, struct course *c)
     return c->deploy.failed;
 }
 
-// Hands the window of the newest version to its deploy watch. `has_report` tells
-// whether there is one.
-static enum status watch_deployment(struct watch *w, struct shelf *s, uint32_t model,
-                                    struct course *c, const struct drift_window *now,
-                                    struct deploy_report *report, bool *has_report)
+// What the newest version's window is compared with.
+struct bout {
+    uint32_t model;
+    const struct drift_window *now, *old; // old: NULL when the other one had no rows
+    struct deploy_report report;
+    bool has_report;
+    struct standing standing;
+};
+
+// Hands the window of the newest version to its deploy watch.
+static enum status watch_deployment(struct watch *w, struct shelf *s, struct course *c,
+                                    struct bout *b)
 {
     struct deploy *d = NULL;
-    enum status st = read_deploy(w, s, model, c, &d);
+    enum status st = read_deploy(w, s, b->model, c, &d);
     // A version whose baseline was sealed anew in the meantime is no measure any more.
     if (st == ST_NOTFOUND || st == ST_CORRUPT || st == ST_CONFLICT) {
         c->is_watched = false;
         return ST_OK;
     }
     ST_TRY(st);
-    st = deploy_window(d, now, NULL);
+    st = deploy_window(d, b->now, b->old);
     if (st == ST_RANGE) // a window from before the deployment
         st = ST_OK;
     if (st == ST_OK)
         st = write_deploy(d, c);
     if (st == ST_OK) {
-        deploy_report(d, report);
-        *has_report = true;
-        c->is_watched = !report->is_over;
+        deploy_report(d, &b->report);
+        b->has_report = true;
+        c->is_watched = !b->report.is_over;
     }
     deploy_close(d);
     return st;
+}
+
+static double loss_of(const struct drift_window *w, uint64_t *rows)
+{
+    for (uint32_t i = 0; i < w->features; i++) {
+        const struct drift_feature *f = &w->feature[i];
+        if (f->role != ROLE_SIGNAL || !span_is(f->name, "loss") || !f->profile)
+            continue;
+        const struct moments *m = profile_moments(f->profile);
+        *rows += m->n;
+        return m->n > 0 ? moments_mean(m) : -1;
+    }
+    return -1;
+}
+
+// Champion and challenger need no deploy watch, only the same windows with labels.
+static void hold_contest(struct bout *b)
+{
+    uint64_t rows = 0;
+    if (!b->old)
+        return;
+    double champion = loss_of(b->old, &rows), challenger = loss_of(b->now, &rows);
+    if (champion >= 0 && challenger >= 0)
+        standing_add(&b->standing, champion, challenger, rows);
+}
+
+static void note_report(const struct judge *before, struct bout *b)
+{
+    const struct deploy_report *r = &b->report;
+    struct standing *s = &b->standing;
+    struct judge_view v;
+    judge_view(before, r->subject, &v);
+    s->has_watch = true;
+    s->is_over = r->is_over;
+    s->withheld = r->withheld;
+    s->verdict = r->verdict;
+    s->windows = r->windows;
+    s->beside += b->old != NULL;
+    s->rows_needed = r->rows_needed;
+    s->direction = (int8_t)r->direction;
+    s->effect = isfinite(r->effect) ? r->effect : 0;
+    s->evidence = isfinite(r->evidence) ? r->evidence : 0;
+    (void)snprintf(s->mover, sizeof s->mover, "%s", v.name);
+}
+
+// How the newest version stands, read or begun anew after a version change.
+static enum status read_standing(struct shelf *s, uint32_t model,
+                                 const struct course *c, struct standing *out)
+{
+    enum status st = standing_get(s, model, out);
+    if (st != ST_OK && st != ST_NOTFOUND)
+        return st;
+    bool is_same = st == ST_OK && strcmp(out->version, c->newest.name) == 0 &&
+                   strcmp(out->against, c->previous.name) == 0;
+    if (is_same)
+        return ST_OK;
+    *out = (struct standing){.deployed_ns = c->deployed_ns};
+    (void)snprintf(out->version, sizeof out->version, "%s", c->newest.name);
+    (void)snprintf(out->against, sizeof out->against, "%s", c->previous.name);
+    return ST_OK;
+}
+
+// Compares the newest version with the one before it, by the store's window of the same
+// time where that one still serves.
+static enum status compare(struct watch *w, struct shelf *s,
+                           const struct judged_window *win, struct course *c,
+                           struct bout *b)
+{
+    struct drift_window old;
+    struct judge *before;
+    enum status st = rival_window(w->rival, s, win->model_no, c->previous.no,
+                                  win->start_ns, win->end_ns, &old);
+    if (st != ST_OK && st != ST_NOTFOUND)
+        return st;
+    b->old = st == ST_OK ? &old : NULL;
+    if (!c->is_watched && !b->old)
+        return ST_OK;
+    ST_TRY(read_standing(s, win->model_no, c, &b->standing));
+    hold_contest(b);
+    if (c->is_watched) {
+        ST_TRY(watch_deployment(w, s, c, b));
+        ST_TRY(course_store(s, win->model_no, c));
+        st = jury_find(w->jury, s, win->model_no, c->previous.no, &before);
+        if (st == ST_OK && b->has_report)
+            note_report(before, b);
+    }
+    b->standing.judged_ns = win->end_ns;
+    b->old = NULL; // lent for this function alone
+    return standing_put(s, win->model_no, &b->standing);
 }
 
 static enum status review(struct watch *w, struct shelf *s,
@@ -113,14 +219,10 @@ static enum status review(struct watch *w, struct shelf *s,
                           uint8_t changed[16])
 {
     bool is_newest = course->newest.no == win->version_no;
-    bool is_deploy_watched = is_newest && course->is_watched && !win->is_flash;
-    struct deploy_report report;
-    bool has_report = false;
-    if (is_deploy_watched) {
-        ST_TRY(watch_deployment(w, s, win->model_no, course, dw, &report, &has_report));
-        ST_TRY(course_store(s, win->model_no, course));
-    }
-    const struct deploy_report *deploy = has_report ? &report : NULL;
+    struct bout bout = {.model = win->model_no, .now = dw};
+    if (is_newest && course->previous.no && !win->is_flash)
+        ST_TRY(compare(w, s, win, course, &bout));
+    const struct deploy_report *deploy = bout.has_report ? &bout.report : NULL;
     const struct alert_case c = {
         .model_no = win->model_no,
         .model = win->model,
@@ -128,7 +230,7 @@ static enum status review(struct watch *w, struct shelf *s,
         .end_ns = win->end_ns,
         .judge = judge,
         .deploy = deploy,
-        .symptoms = symptom_of(judge, deploy, course, is_newest),
+        .symptoms = symptom_of(judge, deploy, &bout.standing, course, is_newest),
     };
     return alert_review(w->desk, s, &c, now, out, changed);
 }
