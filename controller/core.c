@@ -23,9 +23,7 @@
 #define POOL_BYTES (8u << 20)
 #define TELL_NS (60 * NS_PER_S) // between two lines about what the gate turned away
 #define LOOK_NS NS_PER_S        // how often it looks whether a tick is due
-// Least that must be free: a tenth of the disk, or this much.
-#define DISK_RESERVE (UINT64_C(4) << 30)
-#define RETRY_NS NS_PER_S // after a commit that failed
+#define RETRY_NS NS_PER_S       // after a commit that failed
 
 static enum status open_rooms(struct core *c)
 {
@@ -49,8 +47,8 @@ static enum status open_tape(struct core *c)
 
 // --- The first entries of a new tape
 
-static enum status gather_command(struct core *c, const char *verb,
-                                  const struct entry_arg *arg, uint32_t args)
+void core_pack_command(struct core *c, const char *verb, const struct entry_arg *arg,
+                       uint32_t args)
 {
     struct entry_command e = {.verb = span_text(verb),
                               .actor = span_text("system"),
@@ -59,6 +57,12 @@ static enum status gather_command(struct core *c, const char *verb,
     memcpy(e.arg, arg, args * sizeof *arg);
     buf_clear(&c->body);
     entry_put_command(&c->body, &e);
+}
+
+static enum status gather_command(struct core *c, const char *verb,
+                                  const struct entry_arg *arg, uint32_t args)
+{
+    core_pack_command(c, verb, arg, args);
     return core_gather(c, TAPE_COMMAND, buf_span(&c->body), NULL);
 }
 
@@ -500,32 +504,14 @@ static void gather_tick(struct core *c)
         log_line(LOG_DEBUG, "a tick waits for room", "");
 }
 
-// Nearly all of the disk, or all of the quota: agents keep what they have.
-static void look_at_disk(struct core *c)
-{
-    struct store_size z;
-    if (store_measure(c->store, &z) != ST_OK)
-        return;
-    bool was_full = c->is_full;
-    uint64_t reserve =
-        z.disk_bytes / 10 < DISK_RESERVE ? z.disk_bytes / 10 : DISK_RESERVE;
-    c->is_full =
-        z.used_bytes > c->settings->file.store_bytes || z.disk_free_bytes < reserve;
-    if (c->is_full && !was_full)
-        log_line(LOG_ERROR, "the disk is nearly full: no reports are taken",
-                 "used=%" PRIu64 " quota=%" PRIu64 " disk_free=%" PRIu64, z.used_bytes,
-                 c->settings->file.store_bytes, z.disk_free_bytes);
-    else if (was_full && !c->is_full)
-        log_line(LOG_INFO, "reports are taken again", "used=%" PRIu64, z.used_bytes);
-}
-
 // Each second: the disk, and whether a tick is due.
 static void look(struct core *c, uint64_t mono_ns)
 {
     if (mono_ns - c->look_ns < LOOK_NS)
         return;
     c->look_ns = mono_ns;
-    look_at_disk(c);
+    quota_look(c, mono_ns);
+    (void)store_watch(c->store, mono_ns);
     if (!c->is_stuck && !c->is_full)
         gather_tick(c);
 }

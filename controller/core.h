@@ -16,6 +16,7 @@
 #include "controller/gate/gate.h"
 #include "controller/gate/line.h"
 #include "controller/log/effects.h"
+#include "controller/log/entry.h"
 #include "controller/log/tape.h"
 #include "controller/query/query.h"
 #include "controller/rooms.h"
@@ -66,7 +67,8 @@ struct core {
     uint64_t wall_ns, look_ns, retry_ns;
     uint64_t told_ns, told_bad; // when and what was last said of the gate
     uint64_t commits, refused;
-    bool is_stuck; // the store does not take anything at the moment
+    uint64_t squeeze_ns, squeezes; // when last, and how often at this step
+    bool is_stuck;                 // the store does not take anything at the moment
     bool is_full;  // the disk or the quota is nearly used up: no more reports
     bool has_gate; // somebody listens at the other end of the line
     bool must_stop;
@@ -98,6 +100,16 @@ struct waiter *core_wait(struct core *c); // NULL: too many wait
 struct waiter *core_waiter(struct core *c, uint64_t request);
 MUST_USE enum status core_reader(struct core *c, struct store_txn **out,
                                  struct shelf **shelf);
+
+// Appends one entry by itself, in front of what the group holds, and carries out what
+// follows. It may be lost: whoever wants it asks again.
+void core_append_alone(struct core *c, enum tape_kind kind, struct span body);
+// A command in the system's name, packed into c->body.
+void core_pack_command(struct core *c, const char *verb, const struct entry_arg *arg,
+                       uint32_t args);
+
+// quota.c: how full disk and quota are; shortens what is kept, or takes no reports.
+void quota_look(struct core *c, uint64_t mono_ns);
 
 // mail.c: what goes to agents and hosts.
 // Answers the reports among entries [from, from + n) of the group, and gives their

@@ -47,6 +47,15 @@ static enum status append(struct core *c, uint32_t from, uint32_t n)
     return st == ST_OK ? o.st : st;
 }
 
+void core_append_alone(struct core *c, enum tape_kind kind, struct span body)
+{
+    struct outcome o = {.st = ST_UNKNOWN};
+    struct tape_entry e = {.kind = (uint16_t)kind, .at_ns = c->wall_ns, .body = body};
+    struct tape_append a = {.expect = TAPE_ANY, .entry = &e, .entries = 1};
+    if (tape_embedded.append(c->tape, &a, note_outcome, &o) == ST_OK && o.st == ST_OK)
+        core_carry_out(c);
+}
+
 // The disk's trouble, not the entry's: everything waits until it is over.
 static bool is_stores_fault(enum status st)
 {

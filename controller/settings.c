@@ -30,7 +30,7 @@ static const struct conf_row rows[] = {
     {"patience", VALUE_DURATION, AT(patience_ns), "30s",
      "how long a silent host holds up the windows of its model", "1s..1h", NULL, false},
     {"store-size", VALUE_SIZE, AT(store_bytes), "100GiB",
-     "most that the store may take on disk", "64MiB..", NULL, false},
+     "most that the store may take on disk", "16MiB..", NULL, false},
     {"keep-raw", VALUE_DURATION, AT(raw_ns), "48h",
      "how long windows of a minute are kept; of longer ones as many", "2h..400d", NULL,
      false},

@@ -8,7 +8,6 @@
 
 #define HOST_BYTES 28u
 #define MODEL_BYTES 40u
-#define MODEL_BYTES_ONCE 32u // before it knew when it was judged
 
 enum status progress_read_host(struct span value, struct progress_host *out)
 {
@@ -58,14 +57,13 @@ enum status progress_get_model(struct shelf *s, uint32_t model,
     }
     if (st != ST_OK)
         return st;
-    if (v.size != MODEL_BYTES && v.size != MODEL_BYTES_ONCE)
+    if (v.size != MODEL_BYTES)
         return ST_CORRUPT;
     *out = (struct progress_model){.judged_ns = load_be64(v.data),
                                    .too_late = load_be64(v.data + 8),
                                    .carried = load_be64(v.data + 16),
-                                   .unmerged = load_be64(v.data + 24)};
-    if (v.size == MODEL_BYTES)
-        out->seen_ns = load_be64(v.data + 32);
+                                   .unmerged = load_be64(v.data + 24),
+                                   .seen_ns = load_be64(v.data + 32)};
     return ST_OK;
 }
 

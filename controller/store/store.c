@@ -5,20 +5,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <lmdb.h>
 
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/clock.h"
 #include "common/base/span.h"
+#include "controller/store/inner.h"
+#include "controller/store/migrate.h"
 
 static const char *const table_names[SHELF_COUNT] = {
     [SHELF_META] = "meta",          [SHELF_LOG] = "log",
@@ -35,30 +33,8 @@ static const bool table_grows[SHELF_COUNT] = {[SHELF_LOG] = true, [SHELF_EVENT] 
 #define LEAST_MAP_BYTES (UINT64_C(4) << 30)
 #define ROOM_COMMITS 3u // see make_room
 
-struct store {
-    char folder[PATH_MAX];
-    uint64_t map_bytes;
-    enum store_access access;
-    MDB_env *env; // NULL while it could not be opened again after a failure
-    MDB_dbi table[SHELF_COUNT];
-    MDB_dbi own;   // of the store itself: nothing that is folded
-    uint32_t open; // transactions
-    bool must_reopen;
-    uint32_t make_room; // small commits that must go before the next ones
-};
-
-struct store_txn {
-    struct store *store;
-    struct shelf shelf;
-    MDB_txn *txn;
-    MDB_cursor *cursor[SHELF_COUNT]; // opened when first sought
-    enum store_access access;
-    enum status broken;
-    uint64_t since_ns;
-};
-
 // What LMDB's answer means to us. A short write on a full disk is EIO in its words.
-static enum status status_of(int rc)
+enum status store_status_of(int rc)
 {
     switch (rc) {
     case MDB_SUCCESS:
@@ -91,11 +67,11 @@ static enum status status_of(int rc)
     }
 }
 
-static enum status tell(const struct store *s, const char *what, int rc)
+enum status store_tell(const struct store *s, const char *what, int rc)
 {
     log_line(LOG_ERROR, "store failed", "what=%s folder=%s why=%s", what, s->folder,
              mdb_strerror(rc));
-    return status_of(rc);
+    return store_status_of(rc);
 }
 
 static MDB_val val_of(struct span s)
@@ -111,7 +87,7 @@ static struct span span_of_val(MDB_val v)
 // The failures that leave the transaction unusable.
 static enum status note(struct store_txn *t, int rc)
 {
-    enum status st = status_of(rc);
+    enum status st = store_status_of(rc);
     if (st != ST_OK && st != ST_NOTFOUND && st != ST_RANGE)
         t->broken = st;
     return st;
@@ -287,7 +263,7 @@ static enum status reopen(struct store *s)
     s->env = NULL;
     int rc = open_env(s);
     if (rc != MDB_SUCCESS)
-        return tell(s, "open again", rc);
+        return store_tell(s, "open again", rc);
     s->must_reopen = false;
     log_line(LOG_INFO, "store opened again", "folder=%s", s->folder);
     return ST_OK;
@@ -302,22 +278,47 @@ static int put_own(struct store *s, MDB_txn *txn, const char *key, uint32_t numb
     return mdb_put(txn, s->own, &k, &v, 0);
 }
 
+static enum status set_schema(struct store *s, struct store_txn *t)
+{
+    int rc = put_own(s, t->txn, "schema", STORE_SCHEMA);
+    if (rc == MDB_SUCCESS)
+        return store_commit(t);
+    store_abort(t);
+    return store_tell(s, "schema", rc);
+}
+
+// An older one is brought up to date, all of it or nothing; a newer one is refused, and
+// nothing in it is touched.
+static enum status raise_schema(struct store *s, struct store_txn *t, uint32_t from)
+{
+    enum status st = from > STORE_SCHEMA            ? ST_VERSION
+                     : s->access == STORE_READ_ONLY ? ST_VERSION
+                                                    : migrate(&t->shelf, from);
+    if (st == ST_OK) {
+        log_line(LOG_INFO, "the store was brought up to date", "from=%u to=%u", from,
+                 STORE_SCHEMA);
+        return set_schema(s, t);
+    }
+    log_line(LOG_ERROR, "the store's format does not fit this program",
+             "folder=%s schema=%u ours=%u", s->folder, from, STORE_SCHEMA);
+    store_abort(t);
+    return st;
+}
+
 static enum status check_schema(struct store *s)
 {
     struct store_txn *t;
     ST_TRY(store_begin(s, s->access, &t));
     MDB_val k = val_of(span_text("schema")), v;
     int rc = mdb_get(t->txn, s->own, &k, &v);
-    if (rc == MDB_NOTFOUND && s->access == STORE_READ_WRITE) {
-        rc = put_own(s, t->txn, "schema", STORE_SCHEMA);
-        if (rc == MDB_SUCCESS)
-            return store_commit(t);
-    }
-    enum status st = rc != MDB_SUCCESS ? tell(s, "schema", rc) : ST_OK;
+    if (rc == MDB_NOTFOUND && s->access == STORE_READ_WRITE)
+        return set_schema(s, t);
+    enum status st = rc != MDB_SUCCESS ? store_tell(s, "schema", rc) : ST_OK;
     if (st == ST_OK && v.mv_size != 4)
         st = ST_CORRUPT;
-    else if (st == ST_OK && load_be32(v.mv_data) > STORE_SCHEMA)
-        st = ST_VERSION;
+    uint32_t schema = st == ST_OK ? load_be32(v.mv_data) : 0;
+    if (st == ST_OK && schema != STORE_SCHEMA)
+        return raise_schema(s, t, schema);
     store_abort(t);
     return st;
 }
@@ -337,7 +338,7 @@ enum status store_open(const struct store_options *o, struct store **out)
     if (st == ST_OK) {
         int rc = open_env(s);
         if (rc != MDB_SUCCESS)
-            st = tell(s, "open", rc);
+            st = store_tell(s, "open", rc);
     }
     if (st == ST_OK)
         st = check_schema(s);
@@ -408,7 +409,7 @@ enum status store_begin(struct store *s, enum store_access access,
         s->must_reopen = true;
     if (rc != MDB_SUCCESS) {
         mem_free(t);
-        return tell(s, "begin", rc);
+        return store_tell(s, "begin", rc);
     }
     t->store = s;
     t->access = access;
@@ -477,75 +478,10 @@ enum status store_commit(struct store_txn *t)
         return ST_OK;
     s->must_reopen = true;
     s->make_room = ROOM_COMMITS;
-    st = tell(s, "commit", rc);
+    st = store_tell(s, "commit", rc);
     // A full disk shows as a short write, which LMDB calls EIO. Ask the disk itself.
     struct statvfs v;
     if (st == ST_IO && statvfs(s->folder, &v) == 0 && v.f_bavail < 256)
         st = ST_FULL;
     return st;
-}
-
-// --- Care
-
-enum status store_measure(struct store *s, struct store_size *out)
-{
-    struct store_txn *t;
-    ST_TRY(store_begin(s, STORE_READ_ONLY, &t));
-    struct store_size z = {.map_bytes = s->map_bytes};
-    MDB_envinfo info;
-    MDB_stat stat;
-    int rc = mdb_env_info(s->env, &info);
-    for (unsigned i = 0; i < SHELF_COUNT && rc == MDB_SUCCESS; i++) {
-        rc = mdb_stat(t->txn, s->table[i], &stat);
-        z.entries[i] = stat.ms_entries;
-        z.used_bytes +=
-            stat.ms_psize * (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages +
-                                       stat.ms_overflow_pages);
-    }
-    store_abort(t);
-    if (rc != MDB_SUCCESS)
-        return tell(s, "measure", rc);
-    z.file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-    struct statvfs v;
-    if (statvfs(s->folder, &v) == 0) {
-        z.disk_free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
-        z.disk_bytes = (uint64_t)v.f_blocks * v.f_frsize;
-    }
-    *out = z;
-    return ST_OK;
-}
-
-int store_clear_readers(struct store *s)
-{
-    int dead = 0;
-    if (s->env)
-        (void)mdb_reader_check(s->env, &dead);
-    return dead;
-}
-
-static enum status sync_file(const char *file)
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return is_synced ? file_sync_folder_of(file) : ST_IO;
-}
-
-enum status store_copy_to(struct store *s, const char *folder, enum store_copy how)
-{
-    if (!s->env)
-        return ST_IO;
-    char file[PATH_MAX];
-    ST_TRY(file_join(folder, "data.mdb", file, sizeof file));
-    ST_TRY(file_make_folder(folder, 0700));
-    if (access(file, F_OK) == 0)
-        return ST_EXISTS;
-    int rc =
-        mdb_env_copy2(s->env, folder, how == STORE_COPY_COMPACT ? MDB_CP_COMPACT : 0);
-    if (rc != MDB_SUCCESS) {
-        (void)unlink(file);
-        return tell(s, "copy", rc);
-    }
-    return sync_file(file);
 }

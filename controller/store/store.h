@@ -15,7 +15,7 @@
 
 #define STORE_MAP_BYTES (UINT64_C(1) << 40) // 1 TiB: sparse, costs nothing
 #define STORE_READERS 126u
-#define STORE_SCHEMA 1u // of all tables together; stored, checked when opened
+#define STORE_SCHEMA 2u // of all tables together; stored, checked when opened
 // A read transaction that lasts longer pins pages and makes the file grow.
 #define STORE_READ_NS_MAX UINT64_C(100000000)
 
@@ -31,7 +31,8 @@ struct store_options {
 };
 
 // One process opens a folder once. ST_IO, ST_NOMEM, ST_NOTFOUND (read-only and nothing
-// there), ST_VERSION (written by a later Kedge), ST_CORRUPT.
+// there), ST_VERSION (written by a later Kedge; or by an earlier one and opened
+// read-only: what may write brings it up to date), ST_CORRUPT.
 MUST_USE enum status store_open(const struct store_options *o, struct store **out);
 
 // No transaction may be open. NULL is fine.
@@ -63,6 +64,14 @@ MUST_USE enum status store_measure(struct store *s, struct store_size *out);
 
 // Frees the places of readers whose process died. How many.
 int store_clear_readers(struct store *s);
+
+// The watchdog of readers, called each second or so by who writes, with the monotonic
+// time: clears the dead, and
+// tells of one, in whatever process, that has pinned the same old state for
+// STORE_READ_TOLD_NS: the file grows by all that is written meanwhile. How many such
+// there are.
+#define STORE_READ_TOLD_NS UINT64_C(10000000000)
+uint32_t store_watch(struct store *s, uint64_t now_ns);
 
 // A consistent copy into `folder` (made; must hold no store yet), while others write.
 // Compact: without free pages, slower. ST_EXISTS, ST_IO, ST_FULL.

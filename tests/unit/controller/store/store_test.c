@@ -13,6 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <lmdb.h>
+
+#include "common/base/cursor.h"
+#include "controller/log/keys.h"
+#include "controller/log/progress.h"
 #include "controller/store/embedded.h"
 #include "tests/unit/controller/log/contract.h"
 
@@ -363,6 +368,123 @@ static void an_embedded_tape_is_durable(void **state)
     assert_int_equal(tape_embedded.open(&o, &t), ST_RANGE);
 }
 
+// --- Formats of other times
+
+// As a Kedge of that schema would have left it.
+static void set_schema(uint32_t schema)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi own;
+    uint8_t bytes[4];
+    store_be32(bytes, schema);
+    MDB_val k = {6, (void *)(uintptr_t) "schema"}, v = {sizeof bytes, bytes};
+    store_close(the_disk.store);
+    the_disk.store = NULL;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 32), 0);
+    assert_int_equal(mdb_env_set_mapsize(env, MAP_BYTES), 0);
+    assert_int_equal(mdb_env_open(env, the_disk.folder, 0, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "store", 0, &own), 0);
+    assert_int_equal(mdb_put(txn, own, &k, &v, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void an_older_store_is_brought_up_to_date_once(void **state)
+{
+    struct driver *d = *state;
+    uint8_t old[32] = {0}, other[7] = {1};
+    store_be64(old, 1234);
+    store_be64(old + 24, 5);
+    struct shelf *s = begin(d->self);
+    struct shelf_key mine = key_judged(7), theirs = key_state('k', 7);
+    assert_int_equal(shelf_put(s, SHELF_STATE, &mine, span_of(old, sizeof old)), ST_OK);
+    assert_int_equal(shelf_put(s, SHELF_STATE, &theirs, span_of(other, sizeof other)),
+                     ST_OK);
+    assert_int_equal(commit(d->self), ST_OK);
+    set_schema(1);
+    struct store_options reading = {
+        .folder = the_disk.folder, .map_bytes = MAP_BYTES, .access = STORE_READ_ONLY};
+    struct store *none = NULL;
+    assert_int_equal(store_open(&reading, &none), ST_VERSION); // it may not change it
+    open_store(&the_disk);
+    store_close(the_disk.store);
+    open_store(&the_disk); // nothing is left to do
+    struct progress_model m;
+    struct span v;
+    s = begin(d->self);
+    assert_int_equal(progress_get_model(s, 7, &m), ST_OK);
+    assert_int_equal(m.judged_ns, 1234);
+    assert_int_equal(m.unmerged, 5);
+    assert_int_equal(m.seen_ns, 0);
+    assert_int_equal(shelf_get(s, SHELF_STATE, &theirs, &v), ST_OK);
+    assert_int_equal(v.size, sizeof other);
+    undo(d->self);
+}
+
+static void a_newer_store_is_refused_and_left_alone(void **state)
+{
+    (void)state;
+    set_schema(STORE_SCHEMA + 1);
+    struct store_options o = {.folder = the_disk.folder, .map_bytes = MAP_BYTES};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(store_open(&o, &the_disk.store), ST_VERSION);
+    set_schema(STORE_SCHEMA);
+    open_store(&the_disk);
+}
+
+// --- Readers
+
+static void the_watchdog_names_a_reader_that_stays(void **state)
+{
+    struct driver *d = *state;
+    struct store_txn *reader;
+    uint64_t now = 1;
+    assert_int_equal(store_begin(the_disk.store, STORE_READ_ONLY, &reader), ST_OK);
+    assert_int_equal(store_watch(the_disk.store, now), 0);
+    for (int i = 0; i < 3; i++) {
+        struct shelf *s = begin(d->self);
+        struct shelf_key k = key_meta("x");
+        assert_int_equal(shelf_put(s, SHELF_META, &k, span_text("y")), ST_OK);
+        assert_int_equal(commit(d->self), ST_OK);
+        assert_int_equal(store_watch(the_disk.store, now), 0);
+    }
+    assert_int_equal(store_watch(the_disk.store, now + STORE_READ_TOLD_NS + 1), 1);
+    store_abort(reader);
+    assert_int_equal(store_watch(the_disk.store, now + 2 * STORE_READ_TOLD_NS), 0);
+}
+
+static void readers_whose_process_died_are_cleared(void **state)
+{
+    (void)state;
+    int ends[2];
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct store_options o = {.folder = the_disk.folder,
+                                  .map_bytes = MAP_BYTES,
+                                  .access = STORE_READ_ONLY};
+        struct store *s;
+        struct store_txn *t;
+        bool is_fine =
+            store_open(&o, &s) == ST_OK && store_begin(s, STORE_READ_ONLY, &t) == ST_OK;
+        is_fine = write(ends[1], is_fine ? "y" : "n", 1) == 1;
+        for (;;)
+            (void)pause();
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    assert_int_equal(store_clear_readers(the_disk.store), 0); // it lives
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(store_clear_readers(the_disk.store), 1);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -376,6 +498,10 @@ int main(void)
         ON_DISK(a_full_disk_loses_nothing),
         ON_DISK(no_acknowledged_entry_is_lost_or_torn_by_a_kill),
         ON_DISK(an_embedded_tape_is_durable),
+        ON_DISK(an_older_store_is_brought_up_to_date_once),
+        ON_DISK(a_newer_store_is_refused_and_left_alone),
+        ON_DISK(the_watchdog_names_a_reader_that_stays),
+        ON_DISK(readers_whose_process_died_are_cleared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
