@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/trim.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/hash.h"
@@ -15,6 +16,7 @@
 #include "common/base/text.h"
 
 #define SPOOL_EVERY_NS NS_PER_S
+#define TRIM_AFTER_NS NS_PER_S     // when the start is over
 #define LAST_TURNS 16              // of the doors, then
 #define FAREWELL_NS (2 * NS_PER_S) // for what is under way when it is told to stop
 
@@ -390,8 +392,13 @@ int agent_run(struct agent *a)
     log_line(LOG_INFO, "running", "folder=%s host=%s models=%zu executors=%u",
              a->folder, a->host, a->settings.models.count,
              act_executors(a->act)->count);
+    uint64_t trim_ns = clock_mono_ns() + TRIM_AFTER_NS;
     for (;;) {
         wait(a, turn(a));
+        if (a->now.mono_ns >= trim_ns) {
+            trim_now();
+            trim_ns = UINT64_MAX;
+        }
         switch (service_take(a->service)) {
         case SERVICE_NOTHING:
             break;

@@ -83,6 +83,9 @@ struct observation {
     uint32_t unknown; // members that the door did not know and skipped
     const struct datum *value;
     uint32_t values;
+    // Not 0: all rows of this number have the same model, names and sides at the same
+    // places, and nothing but numbers and missing ones for values.
+    uint64_t shape;
 };
 
 // Why a row was not counted into any window.
@@ -101,6 +104,19 @@ enum drop_reason {
 // The name that travels and is shown ("malformed"). Never NULL.
 const char *drop_reason_name(enum drop_reason why);
 
+// A place in a source that outlives the agent: memory that a model server shares. What
+// was counted before it shall be counted once, whenever the agent is killed.
+#define SOURCE_TOLD_MAX 8
+struct source_mark {
+    uint64_t source[2]; // which one: device and inode
+    uint64_t tail;      // all before it has been handed on
+    uint32_t tolds;
+    struct {
+        uint32_t place; // of a count of losses in the source,
+        uint64_t value; // which has been told up to here
+    } told[SOURCE_TOLD_MAX];
+};
+
 // Where a door hands its rows. The introducer fills it in.
 struct observation_sink {
     void *self;
@@ -111,6 +127,13 @@ struct observation_sink {
     // windows be sealed, so that the mark of a tailed file always stands between two
     // lines.
     void (*settle)(void *self);
+    // For doors with a source_mark; NULL: every row is settled by itself. Whether what
+    // was handed on wants to be taken and settled before anything more comes.
+    bool (*is_due)(void *self);
+    // All up to the mark has been handed on. When it returns that holds for good, so
+    // the source may forget it; after a kill, `resume` gives the last mark of a source.
+    void (*taken)(void *self, const struct source_mark *mark);
+    bool (*resume)(void *self, const uint64_t source[2], struct source_mark *out);
 };
 
 #endif

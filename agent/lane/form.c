@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "common/base/cursor.h"
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 
@@ -39,6 +40,15 @@ static enum status make_room(struct form *f)
     return f->datum && f->kind ? ST_OK : ST_NOMEM;
 }
 
+// Processes that say the same of a model have rows of one shape: all of the packet but
+// the number that it gives the model.
+static uint64_t shape_of(const struct form *f, size_t size)
+{
+    uint64_t hash[2];
+    hash_murmur3(span_of(f->packet + 3, size - 3), hash_secret(), hash);
+    return hash[0] | 1;
+}
+
 static enum status take_form(struct form *f, size_t size, uint32_t *number)
 {
     struct cursor c = {span_of(f->packet, size)};
@@ -65,6 +75,8 @@ static enum status take_form(struct form *f, size_t size, uint32_t *number)
         if (!f->number)
             return ST_NOMEM;
     }
+    if (!has_categories)
+        f->shape = shape_of(f, size);
     *number = place;
     return ST_OK;
 }
@@ -117,7 +129,12 @@ static enum status take_floats(struct form *f, struct span values, uint32_t *n)
     for (uint32_t i = 0; i < *n; i++) {
         float v;
         memcpy(&v, values.data + i * sizeof v, sizeof v);
-        take_number(f, i, (double)v);
+        if (f->number) {
+            take_number(f, i, (double)v);
+            continue;
+        }
+        f->datum[i].kind = isnan(v) ? DATUM_MISSING : DATUM_NUMBER;
+        f->datum[i].number = (double)v;
     }
     return ST_OK;
 }
@@ -246,9 +263,13 @@ enum status form_read(struct form *f, const struct lane_record *head, struct spa
     };
     switch (head->kind) {
     case LANE_F32:
-        return take_floats(f, values, &out->values);
+        ST_TRY(take_floats(f, values, &out->values));
+        out->shape = f->shape ? f->shape + out->values : 0;
+        return ST_OK;
     case LANE_F64:
-        return take_doubles(f, values, &out->values);
+        ST_TRY(take_doubles(f, values, &out->values));
+        out->shape = f->shape ? f->shape + out->values : 0;
+        return ST_OK;
     case LANE_MIXED:
         return take_mixed(f, values, &out->values);
     case LANE_LABEL:

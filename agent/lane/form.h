@@ -17,6 +17,7 @@ struct form {
     struct datum *datum; // of each feature: its name and side, and the last row's value
     uint8_t *kind;       // enum lane_feature
     uint32_t features;
+    uint64_t shape;      // of rows of numbers; 0: it has other columns too
     char *number;        // TEXT_NUMBER_BYTES for each feature; NULL: no categories
     uint8_t *packet;     // a copy, in which the names lie
     struct datum single; // of the last label or metric

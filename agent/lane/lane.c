@@ -17,9 +17,10 @@
 #define EVENTS 64
 #define HEARINGS 4 // of a turn
 #define LISTENER UINT32_MAX
-#define RECORDS_A_TURN 8192 // of one lane
+#define RECORDS_A_TURN 8192  // of one lane
+#define RECORDS_A_GIVING 512 // then their slots are the writer's again
 #define CROWDED 0.25
-#define BUSY 0.0625
+#define BUSY 0.125
 #define SLOW_NS (50 * NS_PER_MS) // between looks at a quiet lane of SLOW_SLOTS
 #define SLOW_SLOTS 16384
 
@@ -39,7 +40,7 @@ struct lane_door {
 
 // --- Opening
 
-static bool may_add(void *self, const struct tap *fresh);
+static bool may_add(void *self, struct tap *fresh);
 
 // A socket file without a listener is left over from an agent that was killed.
 static enum status remove_stale(const struct sockaddr_un *address)
@@ -146,7 +147,7 @@ struct lane_stats lane_stats(const struct lane_door *d)
 
 // A process that lost sight of the agent hands in the same lane again. One reader only
 // may stand at it.
-static bool may_add(void *self, const struct tap *fresh)
+static bool may_add(void *self, struct tap *fresh)
 {
     struct lane_door *d = self;
     uint32_t lanes = 0;
@@ -157,6 +158,9 @@ static bool may_add(void *self, const struct tap *fresh)
                 visitor_drop_lane(v, k);
         lanes += v->lanes;
     }
+    struct source_mark mark;
+    if (d->sink.resume && d->sink.resume(d->sink.self, fresh->key, &mark))
+        tap_resume(fresh, &mark);
     return lanes < LANE_LANES_MAX;
 }
 
@@ -228,6 +232,21 @@ static void hear(struct lane_door *d)
 
 // --- Rows
 
+// Everything that was read from a lane becomes known at once: first to the sink, for
+// good, then to the writer. A kill in between is mended when the lane comes back.
+static void give(struct lane_door *d, struct tap *r)
+{
+    if (d->sink.taken)
+        d->sink.taken(d->sink.self, tap_mark(r));
+    tap_give(r);
+    d->sink.settle(d->sink.self);
+}
+
+static bool is_due(const struct lane_door *d)
+{
+    return !d->sink.is_due || d->sink.is_due(d->sink.self);
+}
+
 static void take_record(struct lane_door *d, struct form *f,
                         const struct lane_record *head, struct span rest,
                         uint64_t now_ns)
@@ -240,7 +259,6 @@ static void take_record(struct lane_door *d, struct form *f,
         d->stats.malformed++;
         d->sink.drop(d->sink.self, f->model, DROP_MALFORMED, 1);
     }
-    d->sink.settle(d->sink.self);
 }
 
 static void tell(struct lane_door *d, struct span model, enum drop_reason why,
@@ -253,15 +271,42 @@ static void tell(struct lane_door *d, struct span model, enum drop_reason why,
 
 static void take_losses(struct lane_door *d, const struct visitor *v, struct tap *r)
 {
+    struct tap_losses l;
     if (!tap_has_losses(r))
         return;
     for (uint32_t i = 0; i < LANE_MODELS_MAX; i++) {
-        struct tap_losses l = tap_losses(r, i);
+        if (!tap_losses(r, i, &l)) {
+            give(d, r);
+            (void)tap_losses(r, i, &l);
+        }
         struct span model = v->form[i] ? v->form[i]->model : span_text("");
         tell(d, model, DROP_LANE, l.full, &d->stats.full);
         tell(d, model, DROP_MALFORMED, l.refused, &d->stats.malformed);
         d->stats.beside += l.beside;
+        if (l.full + l.refused > 0 && is_due(d))
+            give(d, r);
     }
+    give(d, r);
+}
+
+// Up to `most` records. As read_lane.
+static enum status read_some(struct lane_door *d, const struct visitor *v,
+                             struct tap *r, uint64_t now_ns, uint32_t most)
+{
+    for (uint32_t i = 0; i < most; i++) {
+        struct lane_record head;
+        struct span rest;
+        ST_TRY(tap_next(r, &head, &rest));
+        if (head.model >= LANE_MODELS_MAX)
+            return ST_CORRUPT;
+        if (!v->form[head.model])
+            return ST_NOTFOUND;
+        tap_pass(r, &head);
+        take_record(d, v->form[head.model], &head, rest, now_ns);
+        if (is_due(d))
+            return ST_OK;
+    }
+    return ST_OK;
 }
 
 // ST_OK: more is there; ST_EMPTY: it is read to its end; ST_NOTFOUND: a row of a model
@@ -271,20 +316,18 @@ static enum status read_lane(struct lane_door *d, const struct visitor *v,
 {
     ST_TRY(tap_look(r));
     take_losses(d, v, r);
-    for (uint32_t i = 0; i < RECORDS_A_TURN; i++) {
-        struct lane_record head;
-        struct span rest;
-        ST_TRY(tap_next(r, &head, &rest));
-        if (head.model >= LANE_MODELS_MAX)
-            return ST_CORRUPT;
-        if (!v->form[head.model])
-            return ST_NOTFOUND;
-        // Given back before it is counted: a kill between both loses this one row,
-        // where the other order would count it twice.
-        tap_pass(r, &head);
-        take_record(d, v->form[head.model], &head, rest, now_ns);
+    uint64_t begin = r->tail, records = d->stats.rows + d->stats.malformed;
+    for (;;) {
+        uint64_t before = r->tail;
+        enum status st = read_some(d, v, r, now_ns, RECORDS_A_GIVING);
+        if (r->tail != before)
+            give(d, r);
+        bool is_enough =
+            d->stats.rows + d->stats.malformed - records >= RECORDS_A_TURN ||
+            r->tail - begin > r->slots;
+        if (st != ST_OK || is_enough)
+            return st;
     }
-    return ST_OK;
 }
 
 // A model is made known before its first row is written, so a row of an unknown one

@@ -45,7 +45,7 @@ void lane_close(struct lane_door *d);
 int lane_fd(const struct lane_door *d);
 
 // How soon it wants its turn: 1 ms when a lane was found more than a quarter full, 10
-// ms from a sixteenth on, else 50 ms (less for lanes under 1 MiB); a second when there
+// ms from an eighth on, else 50 ms (less for lanes under 1 MiB); a second when there
 // are none.
 uint64_t lane_patience_ns(const struct lane_door *d);
 

@@ -125,7 +125,45 @@ enum status tap_next(struct tap *r, struct lane_record *head, struct span *rest)
 void tap_pass(struct tap *r, const struct lane_record *head)
 {
     r->tail += slots_of(head->size);
+}
+
+// --- What was read and told
+
+#define LOSS_KINDS 3
+
+// The place of a count: the kind of loss, then the model.
+static _Atomic uint64_t *loss_at(struct lane_losses *l, uint32_t place)
+{
+    _Atomic uint64_t *const kind[LOSS_KINDS] = {l->full, l->refused, l->beside};
+    return &kind[place / LANE_MODELS_MAX][place % LANE_MODELS_MAX];
+}
+
+const struct source_mark *tap_mark(struct tap *r)
+{
+    memcpy(r->mark.source, r->key, sizeof r->key);
+    r->mark.tail = r->tail;
+    return &r->mark;
+}
+
+void tap_give(struct tap *r)
+{
+    for (uint32_t i = 0; i < r->mark.tolds; i++)
+        atomic_store_explicit(loss_at(&r->head->told, r->mark.told[i].place),
+                              r->mark.told[i].value, memory_order_relaxed);
+    r->mark.tolds = 0;
     atomic_store_explicit(&r->head->tail, r->tail, memory_order_release);
+}
+
+void tap_resume(struct tap *r, const struct source_mark *mark)
+{
+    uint64_t head = atomic_load_explicit(&r->head->head, memory_order_acquire);
+    if (mark->tail - r->tail > r->slots || mark->tail - r->tail > head - r->tail)
+        return;
+    r->tail = r->seen = mark->tail;
+    for (uint32_t i = 0; i < mark->tolds; i++)
+        if (mark->told[i].place < LOSS_KINDS * LANE_MODELS_MAX)
+            r->mark.told[r->mark.tolds++] = mark->told[i];
+    tap_give(r);
 }
 
 bool tap_has_losses(struct tap *r)
@@ -137,20 +175,25 @@ bool tap_has_losses(struct tap *r)
 }
 
 // A count that went back, or leapt, is a lie: nothing is told of it.
-static uint64_t untold(_Atomic uint64_t *loss, _Atomic uint64_t *told)
+static uint64_t untold(struct tap *r, uint32_t place)
 {
-    uint64_t now = atomic_load_explicit(loss, memory_order_relaxed);
-    uint64_t before = atomic_load_explicit(told, memory_order_relaxed);
-    atomic_store_explicit(told, now, memory_order_relaxed);
+    uint64_t now =
+        atomic_load_explicit(loss_at(&r->head->losses, place), memory_order_relaxed);
+    uint64_t before =
+        atomic_load_explicit(loss_at(&r->head->told, place), memory_order_relaxed);
+    if (now == before)
+        return 0;
+    r->mark.told[r->mark.tolds].place = place;
+    r->mark.told[r->mark.tolds++].value = now;
     return now > before && now - before <= UINT32_MAX ? now - before : 0;
 }
 
-struct tap_losses tap_losses(struct tap *r, uint32_t model)
+bool tap_losses(struct tap *r, uint32_t model, struct tap_losses *out)
 {
-    struct lane_losses *losses = &r->head->losses, *told = &r->head->told;
-    return (struct tap_losses){
-        .full = untold(&losses->full[model], &told->full[model]),
-        .refused = untold(&losses->refused[model], &told->refused[model]),
-        .beside = untold(&losses->beside[model], &told->beside[model]),
-    };
+    if (r->mark.tolds + LOSS_KINDS > SOURCE_TOLD_MAX)
+        return false;
+    out->full = untold(r, model);
+    out->refused = untold(r, LANE_MODELS_MAX + model);
+    out->beside = untold(r, 2 * LANE_MODELS_MAX + model);
+    return true;
 }

@@ -10,6 +10,7 @@
 #include "common/base/span.h"
 #include "common/base/status.h"
 #include "proto/lane.h"
+#include "proto/observation.h"
 
 // The other side may write anything at any time, so each word of the head is read once,
 // each record is copied out before it is looked at, and the file is sealed: nobody can
@@ -24,6 +25,7 @@ struct tap {
     uint64_t key[2];  // device and inode: the same file may come twice
     uint8_t *scratch; // LANE_RECORD_MAX, lent by whoever opens it
     bool is_waiting;  // its next row is of a model that is not known yet
+    struct source_mark mark; // what the next tap_give makes known
 };
 
 // What became of rows that did not get in, since it was last asked; of one model.
@@ -49,13 +51,24 @@ MUST_USE enum status tap_look(struct tap *r);
 MUST_USE enum status tap_next(struct tap *r, struct lane_record *head,
                               struct span *rest);
 
-// Gives the slots of that record back to the writer.
+// Goes on behind that record. Its slots stay until tap_give.
 void tap_pass(struct tap *r, const struct lane_record *head);
+
+// Where the tap stands and which losses it has told; lent until the next call.
+const struct source_mark *tap_mark(struct tap *r);
+
+// Makes all of it known: the slots are the writer's again.
+void tap_give(struct tap *r);
+
+// Goes on at the mark of a reader that died before it could give, if there is sense in
+// it.
+void tap_resume(struct tap *r, const struct source_mark *mark);
 
 // Whether any loss was counted since the last call.
 bool tap_has_losses(struct tap *r);
 
-// The losses of one model (< LANE_MODELS_MAX) that were not told yet; they are now.
-struct tap_losses tap_losses(struct tap *r, uint32_t model);
+// The losses of one model (< LANE_MODELS_MAX) that were not told yet; they are, with
+// the next tap_give. False: the mark has no room for more, give first.
+bool tap_losses(struct tap *r, uint32_t model, struct tap_losses *out);
 
 #endif

@@ -30,10 +30,11 @@ struct visitor_rooms {
     uint8_t record[LANE_RECORD_MAX];
 };
 
-// What the door is asked before a lane is taken in: false refuses it.
+// What the door is asked before a lane is taken in: false refuses it. It may move it
+// on.
 struct visitor_hooks {
     void *self;
-    bool (*may_add)(void *self, const struct tap *fresh);
+    bool (*may_add)(void *self, struct tap *fresh);
 };
 
 // Takes up a connection; owns the descriptor from now on.

@@ -2,6 +2,8 @@
 #include "agent/model/account.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +12,7 @@
 #include "common/base/mem.h"
 
 #define ACCOUNT_VERSION 1
-#define PAGE_MAGIC UINT64_C(0x3145474150474b01)
+#define PAGE_MAGIC UINT64_C(0x3245474150474b01)
 
 uint64_t account_dropped(const struct account *a)
 {
@@ -59,8 +61,21 @@ struct page_slot {
     uint64_t rows;
 };
 
+// What is about to be written to the slots. `is_whole` is set last and cleared first,
+// so that one store decides; from then on the slots are only a copy.
+struct page_intent {
+    _Atomic uint32_t is_whole;
+    uint32_t n;
+    struct {
+        uint32_t slot;
+        uint64_t rows;
+    } row[ACCOUNT_TAKEN_MAX];
+    struct source_mark mark;
+};
+
 struct page_file {
     uint64_t magic;
+    struct page_intent intent;
     struct page_slot slot[ACCOUNT_SLOTS];
 };
 
@@ -85,6 +100,16 @@ static enum status map_file(const char *path, struct page_file **out)
     return ST_OK;
 }
 
+static void carry_out(struct page_file *f)
+{
+    const struct page_intent *i = &f->intent;
+    if (!atomic_load_explicit(&i->is_whole, memory_order_acquire))
+        return;
+    for (uint32_t k = 0; k < i->n && k < ACCOUNT_TAKEN_MAX; k++)
+        if (i->row[k].slot < ACCOUNT_SLOTS)
+            f->slot[i->row[k].slot].rows = i->row[k].rows;
+}
+
 enum status account_page_open(const char *path, struct account_page **out)
 {
     struct account_page *p = MEM_NEW(struct account_page);
@@ -97,6 +122,7 @@ enum status account_page_open(const char *path, struct account_page **out)
     }
     if (p->file->magic != PAGE_MAGIC)
         *p->file = (struct page_file){.magic = PAGE_MAGIC};
+    carry_out(p->file);
     *out = p;
     return ST_OK;
 }
@@ -122,4 +148,46 @@ uint64_t *account_page_slot(struct account_page *p, struct span model)
             return &slot->rows;
     }
     return NULL;
+}
+
+static uint32_t number_of(const struct account_page *p, const uint64_t *rows)
+{
+    ptrdiff_t bytes = (const char *)rows - (const char *)p->file->slot;
+    return (uint32_t)((size_t)bytes / sizeof(struct page_slot));
+}
+
+void account_page_take(struct account_page *p, const struct source_mark *mark,
+                       uint64_t *const *slot, const uint64_t *value, uint32_t n)
+{
+    struct page_intent *i = &p->file->intent;
+    atomic_store_explicit(&i->is_whole, 0, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    i->n = 0;
+    for (uint32_t k = 0; k < n && k < ACCOUNT_TAKEN_MAX; k++) {
+        if (!slot[k])
+            continue;
+        i->row[i->n].slot = number_of(p, slot[k]);
+        i->row[i->n++].rows = value[k];
+    }
+    i->mark = *mark;
+    atomic_store_explicit(&i->is_whole, 1, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    carry_out(p->file);
+}
+
+void account_page_forget(struct account_page *p)
+{
+    atomic_store_explicit(&p->file->intent.is_whole, 0, memory_order_release);
+}
+
+bool account_page_mark(const struct account_page *p, const uint64_t source[2],
+                       struct source_mark *out)
+{
+    const struct page_intent *i = &p->file->intent;
+    if (!atomic_load_explicit(&i->is_whole, memory_order_acquire) ||
+        i->mark.source[0] != source[0] || i->mark.source[1] != source[1] ||
+        i->mark.tolds > SOURCE_TOLD_MAX)
+        return false;
+    *out = i->mark;
+    return true;
 }

@@ -5,6 +5,7 @@
 #ifndef KEDGE_AGENT_MODEL_ACCOUNT_H
 #define KEDGE_AGENT_MODEL_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/buf.h"
@@ -45,6 +46,20 @@ struct account_page;
 // Opens or makes the file; what is no such page is begun anew. ST_IO, ST_NOMEM.
 MUST_USE enum status account_page_open(const char *path, struct account_page **out);
 void account_page_close(struct account_page *p);
+
+// Writes `n` (at most ACCOUNT_TAKEN_MAX) numbers of slots together with the mark of the
+// source that they came from: after a kill at any moment either all of it stands there,
+// or nothing. A slot may be NULL.
+#define ACCOUNT_TAKEN_MAX 8
+void account_page_take(struct account_page *p, const struct source_mark *mark,
+                       uint64_t *const *slot, const uint64_t *value, uint32_t n);
+
+// The source knows by now what the mark said: the slots are free to be written alone.
+void account_page_forget(struct account_page *p);
+
+// The mark that was written last and not forgotten, if it is of this source.
+bool account_page_mark(const struct account_page *p, const uint64_t source[2],
+                       struct source_mark *out);
 
 // The model's number; NULL when all slots are taken. Valid until close. A model that
 // has none yet starts with 0.

@@ -53,7 +53,7 @@ struct labels {
 _Static_assert(sizeof(struct slot) == LABELS_ENTRY_BYTES, "16 bytes an id");
 _Static_assert(sizeof(struct header) <= HEADER_BYTES, "the header has its pages");
 
-static enum status map_file(const char *path, size_t bytes, uint8_t **out)
+static enum status map_file(const char *path, size_t bytes, bool *is_new, uint8_t **out)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -64,7 +64,7 @@ static enum status map_file(const char *path, size_t bytes, uint8_t **out)
     // Another size is another ring. All blocks are taken at once: a full disk must not
     // be met by a write to the map.
     if (is_fine && (size_t)st.st_size != bytes)
-        is_fine = ftruncate(fd, 0) == 0;
+        is_fine = *is_new = ftruncate(fd, 0) == 0;
     bool has_room = is_fine && posix_fallocate(fd, 0, (off_t)bytes) == 0;
     if (has_room)
         map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -105,8 +105,9 @@ enum status labels_open(const char *path, uint64_t capacity, uint64_t horizon_ns
     if (!l)
         return ST_NOMEM;
     uint8_t *map;
+    bool is_new = false;
     l->bytes = HEADER_BYTES + (size_t)rounded * sizeof(struct slot);
-    enum status st = map_file(path, l->bytes, &map);
+    enum status st = map_file(path, l->bytes, &is_new, &map);
     if (st != ST_OK) {
         mem_free(l);
         return st;
@@ -114,12 +115,15 @@ enum status labels_open(const char *path, uint64_t capacity, uint64_t horizon_ns
     l->header = (struct header *)(void *)map;
     l->slot = (struct slot *)(void *)(map + HEADER_BYTES);
     if (!is_sound(l->header, rounded)) {
-        memset(l->slot, 0, (size_t)rounded * sizeof *l->slot);
+        if (!is_new) // a new file is empty, and its pages need not be met
+            memset(l->slot, 0, (size_t)rounded * sizeof *l->slot);
         begin_header(l->header, rounded);
     }
     l->life = (uint8_t)(l->header->lives++ % LIVES + 1);
     l->horizon_s = horizon_ns / NS_PER_S;
     l->stats.capacity = rounded;
+    l->stats.horizon_ns = horizon_ns;
+    l->stats.bytes = l->bytes;
     *out = l;
     return ST_OK;
 }
@@ -224,7 +228,8 @@ enum status labels_join(struct labels *l, struct span id, uint64_t t,
 {
     struct slot *s = find(l, hash_of(l, id));
     if (!s || is_over(l, s, (uint32_t)(t / NS_PER_S))) {
-        l->stats.missed++;
+        l->stats.too_late += s != NULL;
+        l->stats.missed += s == NULL;
         return ST_NOTFOUND;
     }
     if ((s->id >> LIFE_SHIFT & LIVES) == l->life) {

@@ -28,11 +28,14 @@ struct labels_match {
 
 struct labels_stats {
     uint64_t capacity;
+    uint64_t horizon_ns;
+    uint64_t bytes; // of memory and disk, all taken at the opening
     uint64_t noted;
     uint64_t displaced; // before the horizon passed: a larger ring was needed
     uint64_t joined;
     uint64_t repeated; // a second label for one id: not counted again
-    uint64_t missed;
+    uint64_t missed;   // never seen, or displaced
+    uint64_t too_late; // its prediction was older than the horizon
 };
 
 // `capacity` ids (rounded up to a power of two, 64..2^26) of `horizon_ns` of life.

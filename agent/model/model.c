@@ -421,10 +421,22 @@ static void count_loss(struct model *m, const struct labels_match *match, double
         return;
     double bias = match->score - label;
     double loss = fabs(bias); // for probabilities too: what a baseline learns
+    double delay_s =
+        (double)(t > match->predicted_ns ? t - match->predicted_ns : 0) / 1e9;
     bool is_full = pane_number(p, "label", FEATURE_LABEL, label) != ST_OK ||
                    pane_number(p, "loss", FEATURE_SIGNAL, loss) != ST_OK ||
-                   pane_number(p, "bias", FEATURE_SIGNAL, bias) != ST_OK;
+                   pane_number(p, "bias", FEATURE_SIGNAL, bias) != ST_OK ||
+                   pane_number(p, "label_delay_s", FEATURE_SIGNAL, delay_s) != ST_OK;
     m->account.unknown += is_full;
+}
+
+// The mean of this signal over a window is the join rate: the share of its labels that
+// found their prediction. One that found none belongs to the version served now.
+static void count_join(struct model *m, struct span version, bool is_joined, uint64_t t)
+{
+    struct pane *p = t < m->sealed_to ? NULL : pane_at(m, version, t);
+    if (p && pane_number(p, "label_joined", FEATURE_SIGNAL, is_joined) != ST_OK)
+        m->account.unknown++;
 }
 
 static void count_label(struct model *m, const struct observation *o, uint64_t t)
@@ -436,12 +448,20 @@ static void count_label(struct model *m, const struct observation *o, uint64_t t
         m->account.labels_bad++;
         return;
     }
-    if (!m->labels || t < m->sealed_to ||
-        labels_join(m->labels, o->id, t, &match) != ST_OK) {
+    if (!m->labels || t < m->sealed_to) {
         m->account.labels_unjoined++;
         return;
     }
+    enum status st = labels_join(m->labels, o->id, t, &match);
+    if (st != ST_OK) {
+        m->account.labels_unjoined++;
+        // A label that comes twice says nothing about the join.
+        if (st == ST_NOTFOUND && (o->version.size > 0 || m->served.size > 0))
+            count_join(m, version_of(m, o), false, t);
+        return;
+    }
     m->account.labels_joined++;
+    count_join(m, match.version, true, t);
     count_loss(m, &match, label, t);
 }
 

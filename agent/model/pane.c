@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/model/batch.h"
 #include "agent/model/learn.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
@@ -46,6 +47,7 @@ void pane_close(struct pane *p)
     for (uint32_t i = 0; i < p->columns; i++)
         close_column(p->column[i]);
     yardstick_drop(p->yardstick);
+    batch_close(p->batch);
     mem_free(p->column);
     mem_free(p);
 }
@@ -169,6 +171,7 @@ void pane_settle(struct pane *p)
     for (uint32_t i = 0; i < p->columns; i++)
         if (p->column[i])
             flush(p->column[i]);
+    batch_settle(p);
 }
 
 static void stage(struct pane *p, struct pane_column *c, uint8_t state,
@@ -427,9 +430,11 @@ static bool is_expected(const struct pane *p, uint32_t slot)
 }
 
 // Every column that is expected gets its place, so that its absence is counted.
-static enum status open_members(struct pane *p)
+enum status pane_members(struct pane *p)
 {
     struct pane_column *c;
+    if (p->has_members)
+        return ST_OK;
     for (uint32_t i = 0; i < p->schema->features; i++)
         if (is_expected(p, i))
             ST_TRY(pane_column(p, i, &c));
@@ -461,6 +466,8 @@ enum status pane_row(struct pane *p, const struct observation *o, double predict
 {
     bool has_side[SIDE_COUNT] = {false};
     enum status st = ST_OK;
+    if (o->shape != 0 && batch_row(p, o, prediction))
+        return ST_OK;
     p->values++;
     p->row_slot = UINT32_MAX;
     p->is_row_ordered = true;
@@ -473,7 +480,7 @@ enum status pane_row(struct pane *p, const struct observation *o, double predict
         st = one == ST_OK ? st : one;
     }
     bool is_row = has_side[SIDE_INPUT] || has_side[SIDE_OUTPUT];
-    if (is_row && p->schema->is_frozen && !p->has_members && open_members(p) != ST_OK)
+    if (is_row && p->schema->is_frozen && pane_members(p) != ST_OK)
         st = ST_NOMEM;
     has_side[SIDE_SIGNAL] = false; // signals come one at a time
     count_absent(p, has_side);

@@ -67,6 +67,7 @@ struct pane {
     struct changes *changes;     // keeps; columns that are new are noted there
     struct pane_column **column; // by slot of the schema; NULL: not met yet
     uint32_t columns;
+    struct batch *batch; // rows of numbers alone; NULL: none came
 };
 
 // What all panes of a model have in common.
@@ -108,6 +109,9 @@ const struct reference_feature *pane_known(const struct pane *p, uint32_t slot);
 
 // Counts `rows` rows in which a column was missing.
 void pane_missing(struct pane *p, uint32_t slot, struct pane_column *c, uint64_t rows);
+
+// Opens what the frozen schema has and the pane lacks. ST_NOMEM.
+MUST_USE enum status pane_members(struct pane *p);
 
 // Appends everything, and back again: for the snapshot of an open pane. What was
 // counted on another baseline than `yardstick` cannot go on: ST_CONFLICT. ST_CORRUPT,

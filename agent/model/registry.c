@@ -41,6 +41,9 @@ struct registry {
     uint64_t retry_ns;  // after a full spool: not before
     bool is_due;        // a model has something to seal
     struct model *last; // that a row was for
+    // Models with rows of streams that the page does not know yet.
+    struct model *touched[ACCOUNT_TAKEN_MAX];
+    uint32_t touches;
 };
 
 static void close_model(void *value)
@@ -227,11 +230,53 @@ enum status registry_reference(struct registry *r, struct span body)
 // --- Rows
 
 // What a kill would take is counted in the page that survives it.
-static void count_streamed(struct model *m, uint64_t rows)
+static void write_streamed(struct registry *r)
+{
+    if (r->page)
+        account_page_forget(r->page);
+    for (uint32_t i = 0; i < r->touches; i++)
+        if (r->touched[i]->streamed_page)
+            *r->touched[i]->streamed_page = r->touched[i]->streamed;
+    r->touches = 0;
+}
+
+static void count_streamed(struct registry *r, struct model *m, uint64_t rows)
 {
     m->streamed += rows;
-    if (m->streamed_page)
-        *m->streamed_page = m->streamed;
+    for (uint32_t i = 0; i < r->touches; i++)
+        if (r->touched[i] == m)
+            return;
+    if (r->touches == ACCOUNT_TAKEN_MAX)
+        write_streamed(r);
+    r->touched[r->touches++] = m;
+}
+
+static bool is_due(void *self)
+{
+    const struct origin *from = self;
+    return from->registry->is_due || from->registry->touches == ACCOUNT_TAKEN_MAX;
+}
+
+static void take_mark(void *self, const struct source_mark *mark)
+{
+    const struct origin *from = self;
+    struct registry *r = from->registry;
+    uint64_t *slot[ACCOUNT_TAKEN_MAX];
+    uint64_t value[ACCOUNT_TAKEN_MAX];
+    if (!r->page)
+        return;
+    for (uint32_t i = 0; i < r->touches; i++) {
+        slot[i] = r->touched[i]->streamed_page;
+        value[i] = r->touched[i]->streamed;
+    }
+    account_page_take(r->page, mark, slot, value, r->touches);
+    r->touches = 0;
+}
+
+static bool resume_mark(void *self, const uint64_t source[2], struct source_mark *out)
+{
+    const struct origin *from = self;
+    return from->registry->page && account_page_mark(from->registry->page, source, out);
 }
 
 static void take_row(void *self, const struct observation *o)
@@ -247,7 +292,7 @@ static void take_row(void *self, const struct observation *o)
     uint64_t before = m->account.observed;
     model_row(m, o, r->now_ns);
     if (from->origin == ORIGIN_STREAM)
-        count_streamed(m, m->account.observed - before);
+        count_streamed(r, m, m->account.observed - before);
     r->is_due = r->is_due || model_is_due(m);
 }
 
@@ -261,7 +306,7 @@ static void take_drop(void *self, struct span model, enum drop_reason why,
     a->observed += rows;
     a->dropped[why] += rows;
     if (m && from->origin == ORIGIN_STREAM)
-        count_streamed(m, rows);
+        count_streamed(r, m, rows);
     if (m)
         m->is_dirty = true;
 }
@@ -290,6 +335,7 @@ static void seal_due(struct registry *r)
 static void take_settle(void *self)
 {
     const struct origin *from = self;
+    write_streamed(from->registry);
     if (from->registry->is_due)
         seal_due(from->registry);
 }
@@ -300,7 +346,10 @@ void registry_sink(struct registry *r, enum row_origin origin,
     *out = (struct observation_sink){.self = &r->origin[origin],
                                      .row = take_row,
                                      .drop = take_drop,
-                                     .settle = take_settle};
+                                     .settle = take_settle,
+                                     .is_due = is_due,
+                                     .taken = take_mark,
+                                     .resume = resume_mark};
 }
 
 void registry_now(struct registry *r, uint64_t now_ns)
@@ -350,6 +399,7 @@ void registry_turn(struct registry *r, uint64_t now_ns, uint64_t *next_ns)
     void *value;
     uint64_t next = now_ns + NS_PER_S;
     r->now_ns = now_ns;
+    write_streamed(r);
     while (table_next(r->models, &at, NULL, &value)) {
         struct model *m = value;
         model_follow(m, now_ns);
@@ -372,6 +422,7 @@ void registry_pause(struct registry *r, uint64_t now_ns)
 {
     size_t at = 0;
     void *value;
+    write_streamed(r);
     while (table_next(r->models, &at, NULL, &value)) {
         struct model *m = value;
         if (m->is_dirty && model_save(m, &r->hooks, now_ns) != ST_OK)
@@ -437,6 +488,9 @@ static void put_labels(struct json *out, const struct model *m)
     json_key_u64(out, "unjoined", m->account.labels_unjoined);
     json_key_u64(out, "bad", m->account.labels_bad);
     json_key_u64(out, "remembered", s.capacity);
+    json_key_u64(out, "horizon_s", s.horizon_ns / NS_PER_S);
+    json_key_u64(out, "bytes", s.bytes);
+    json_key_u64(out, "too_late", s.too_late);
     json_key_u64(out, "displaced", s.displaced);
     json_key_u64(out, "repeated", s.repeated);
     json_object_end(out);

@@ -53,7 +53,7 @@ LIBRARIES = [
 SYSTEM = re.compile(
     r"(sys|linux|net|netinet|arpa|asm|bits)/|"
     r"(assert|ctype|dirent|dlfcn|endian|errno|fcntl|float|fnmatch|getopt|glob|grp|inttypes|"
-    r"iconv|libgen|limits|locale|math|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|"
+    r"iconv|libgen|limits|locale|malloc|math|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|"
     r"signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|"
     r"stdnoreturn|string|strings|syslog|termios|threads|time|tgmath|ucontext|unistd|utime|"
     r"wchar|wctype|emmintrin|immintrin)\.h$")

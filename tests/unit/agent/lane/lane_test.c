@@ -195,7 +195,7 @@ static void a_quick_lane_is_read_more_often(void **state)
     attach(s);
     lane_turn(s->door, NOW);
     assert_int_equal(lane_patience_ns(s->door), 50 * MS * LANE_SLOTS_MIN / 16384);
-    for (uint32_t i = 0; i < LANE_SLOTS_MIN / 8; i++)
+    for (uint32_t i = 0; i < LANE_SLOTS_MIN / 6; i++)
         put_float(s, 1);
     lane_turn(s->door, NOW);
     assert_int_equal(lane_patience_ns(s->door), 10 * MS);
@@ -203,6 +203,115 @@ static void a_quick_lane_is_read_more_often(void **state)
         put_float(s, 1);
     lane_turn(s->door, NOW);
     assert_int_equal(lane_patience_ns(s->door), 1 * MS);
+}
+
+// --- An agent that dies between counting and giving back
+
+static struct source_mark taken;
+static uint32_t takings;
+static bool is_due_always;
+
+static bool told_due(void *self)
+{
+    (void)self;
+    return is_due_always;
+}
+
+static void told_taken(void *self, const struct source_mark *mark)
+{
+    (void)self;
+    taken = *mark;
+    takings++;
+}
+
+static bool told_resume(void *self, const uint64_t source[2], struct source_mark *out)
+{
+    (void)self;
+    *out = taken;
+    return memcmp(taken.source, source, sizeof taken.source) == 0;
+}
+
+static void attach_again(struct stage *s)
+{
+    come(s);
+    send_hello(s, LANE_VERSION);
+    send_model(s);
+    send_lane(s);
+}
+
+static void reopen_with_marks(struct stage *s)
+{
+    const struct lane_settings settings = {.path = s->path, .mode = 0600};
+    lane_close(s->door);
+    s->sink.is_due = told_due;
+    s->sink.taken = told_taken;
+    s->sink.resume = told_resume;
+    takings = 0;
+    is_due_always = false;
+    assert_int_equal(lane_open(&settings, &s->sink, &s->door), ST_OK);
+}
+
+static void rows_are_given_back_together_once_they_are_taken(void **state)
+{
+    struct stage *s = *state;
+    reopen_with_marks(s);
+    attach(s);
+    for (int i = 0; i < 600; i++)
+        put_float(s, 1);
+    lane_turn(s->door, NOW);
+    assert_int_equal(takings, 2); // 512 and the rest
+    assert_int_equal(taken.tail, s->at);
+    assert_int_equal(s->said.settled, 2);
+    assert_int_equal(atomic_load(&s->head->tail), s->at);
+    is_due_always = true; // windows are to be sealed: every row stands for itself
+    for (int i = 0; i < 3; i++)
+        put_float(s, 1);
+    lane_turn(s->door, NOW);
+    assert_int_equal(takings, 5);
+}
+
+static void what_was_taken_is_not_read_again_by_the_next_agent(void **state)
+{
+    struct stage *s = *state;
+    reopen_with_marks(s);
+    attach(s);
+    for (int i = 0; i < 3; i++)
+        put_float(s, 1);
+    atomic_store(&s->head->losses.full[0], 4);
+    atomic_store(&s->head->lost, 4);
+    lane_turn(s->door, NOW);
+    assert_int_equal(lane_stats(s->door).rows, 3);
+    assert_int_equal(lane_stats(s->door).full, 4);
+    // As if it had been killed between the two stores.
+    atomic_store(&s->head->tail, 0);
+    atomic_store(&s->head->told.full[0], 0);
+    taken.tolds = 1;
+    taken.told[0].place = 0;
+    taken.told[0].value = 4;
+    put_float(s, 2);
+    close(s->fd);
+    reopen_with_marks(s);
+    attach_again(s);
+    lane_turn(s->door, NOW);
+    assert_int_equal(lane_stats(s->door).rows, 1);
+    assert_int_equal(lane_stats(s->door).full, 0);
+    assert_int_equal(atomic_load(&s->head->tail), s->at);
+}
+
+static void a_mark_that_makes_no_sense_is_not_believed(void **state)
+{
+    struct stage *s = *state;
+    reopen_with_marks(s);
+    attach(s);
+    put_float(s, 1);
+    lane_turn(s->door, NOW);
+    taken.tail = s->at + 5; // further than anything was written
+    put_float(s, 1);
+    close(s->fd);
+    reopen_with_marks(s);
+    attach_again(s);
+    lane_turn(s->door, NOW);
+    assert_int_equal(lane_stats(s->door).rows, 1);
 }
 
 // --- Hostile visitors
@@ -449,6 +558,9 @@ int main(void)
         ON_STAGE(one_lane_has_one_reader),
         ON_STAGE(reads_to_its_end_what_a_process_left),
         ON_STAGE(a_quick_lane_is_read_more_often),
+        ON_STAGE(rows_are_given_back_together_once_they_are_taken),
+        ON_STAGE(what_was_taken_is_not_read_again_by_the_next_agent),
+        ON_STAGE(a_mark_that_makes_no_sense_is_not_believed),
         ON_STAGE(refuses_a_lane_that_could_shrink),
         ON_STAGE(refuses_a_plain_file),
         ON_STAGE(refuses_a_lane_without_a_file),

@@ -336,6 +336,10 @@ static void a_label_becomes_loss_and_bias_of_its_version(void **state)
     assert_float_equal(mean_of(v1, "loss"), 3, 1e-6);
     assert_float_equal(mean_of(v1, "bias"), -3, 1e-6);
     assert_float_equal(mean_of(v1, "label"), 13, 1e-6);
+    // One of two labels found its prediction, after an hour.
+    assert_float_equal(mean_of(v1, "label_joined"), 0.5, 1e-9);
+    assert_float_equal(mean_of(v1, "label_delay_s"), 3600, 1e-9);
+    assert_float_equal(mean_of(v2, "label_joined"), 1, 1e-9);
     assert_int_equal(feature_of(v1, "loss")->role, FEATURE_SIGNAL);
     assert_int_equal(feature_of(v1, "label")->role, FEATURE_LABEL);
     assert_string_equal(v2->version, "v2");
@@ -539,6 +543,37 @@ static void an_open_window_goes_on_after_a_clean_end(void **state)
     assert_exact(s);
 }
 
+static void row_without_settle(struct stage *s)
+{
+    const struct datum d = {.name = span_text("x"), .kind = DATUM_NUMBER, .number = 1};
+    const struct observation o = {
+        .model = span_text("m"), .t = T0, .weight = 1, .value = &d, .values = 1};
+    s->stream.row(s->stream.self, &o);
+}
+
+// A row is the source's until it is taken, and the agent's from then on.
+static void a_mark_and_its_rows_stand_together(void **state)
+{
+    struct stage *s = *state;
+    struct source_mark mark = {.source = {3, 4}, .tail = 77}, found;
+    row_without_settle(s);
+    kill_and_restart(s); // it lies in the source still, and will be read again
+    assert_int_equal(account_of(s, NULL).observed, 0);
+    row_without_settle(s);
+    row_without_settle(s);
+    s->stream.taken(s->stream.self, &mark);
+    kill_and_restart(s); // now it does not
+    assert_int_equal(account_of(s, NULL).dropped[DROP_CRASH], 2);
+    assert_true(s->stream.resume(s->stream.self, mark.source, &found));
+    assert_int_equal(found.tail, 77);
+    assert_false(s->stream.resume(s->stream.self, (const uint64_t[2]){3, 5}, &found));
+    s->stream.settle(s->stream.self);
+    give(s, T0);
+    kill_and_restart(s);
+    assert_int_equal(account_of(s, NULL).dropped[DROP_CRASH], 3);
+    assert_exact(s);
+}
+
 static void what_a_kill_takes_of_a_stream_is_counted(void **state)
 {
     struct stage *s = *state;
@@ -547,6 +582,7 @@ static void what_a_kill_takes_of_a_stream_is_counted(void **state)
     for (int i = 0; i < 7; i++)
         give(s, T0 + MINUTE);
     s->stream.drop(s->stream.self, span_text("m"), DROP_MALFORMED, 2);
+    s->stream.settle(s->stream.self);
     kill_and_restart(s);
     struct account a = account_of(s, NULL);
     assert_int_equal(a.observed, 11);
@@ -709,6 +745,7 @@ int main(void)
         TEST(categories_are_hashed_under_the_models_key),
         TEST(references_are_kept_over_a_restart),
         TEST(an_open_window_goes_on_after_a_clean_end),
+        TEST(a_mark_and_its_rows_stand_together),
         TEST(what_a_kill_takes_of_a_stream_is_counted),
         TEST(a_kill_before_the_first_snapshot_is_counted_too),
         TEST(a_full_spool_keeps_windows_open_and_loses_nothing),
