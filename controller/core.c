@@ -367,7 +367,8 @@ static enum status greet(struct core *c, struct shelf *s, const uint8_t *agent,
     if (!same_executors(&a, h))
         note_hello(c, agent, body);
     mail_welcome(c, agent, h->ring);
-    mail_references(c, s, agent);
+    if (mail_references(c, s, agent))
+        fleet_told(c->fleet, agent, FLEET_TOLD_ALL);
     return ST_OK;
 }
 
@@ -404,13 +405,28 @@ static void send_waiting(struct core *c, const uint8_t *agent)
         log_line(LOG_WARN, "orders wait for the next tick", "why=%s", status_text(st));
 }
 
+// Baselines of what it serves, when the greeting could not bring them.
+static void tell_served(struct core *c, const uint8_t *agent, const struct beat *b)
+{
+    struct store_txn *t;
+    struct shelf *s;
+    const struct fleet_agent *a = fleet_get(c->fleet, agent);
+    if (!a || a->told >= b->models || core_reader(c, &t, &s) != ST_OK)
+        return;
+    fleet_told(c->fleet, agent, mail_served(c, s, agent, b, a->told));
+    store_abort(t);
+}
+
 static void take_beat(struct core *c, const struct line_message *m)
 {
     struct beat b;
     pool_clear(&c->pool);
-    if (m->frames >= 1 &&
-        message_decode(&beat_message, m->frame[0], &c->pool, &b) == ST_OK &&
-        fleet_beat(c->fleet, m->head.agent, &b, c->wall_ns))
+    if (m->frames < 1 ||
+        message_decode(&beat_message, m->frame[0], &c->pool, &b) != ST_OK)
+        return;
+    bool is_first = fleet_beat(c->fleet, m->head.agent, &b, c->wall_ns);
+    tell_served(c, m->head.agent, &b);
+    if (is_first)
         send_waiting(c, m->head.agent);
 }
 

@@ -119,7 +119,13 @@ void mail_acks(struct core *c, uint32_t from, uint32_t n);
 void mail_poison(struct core *c, const struct gathered *g);
 // With the keyring when the agent holds an older one.
 void mail_welcome(struct core *c, const uint8_t *agent, uint64_t ring);
-void mail_references(struct core *c, struct shelf *s, const uint8_t *agent);
+// The baselines of all models that the agent may serve. False: they are too many, it
+// gets those of the models in its beats.
+bool mail_references(struct core *c, struct shelf *s, const uint8_t *agent);
+// The baselines of the beat's models from number `from` on, as many as a beat may
+// cause; gives the number of the next one.
+uint32_t mail_served(struct core *c, struct shelf *s, const uint8_t *agent,
+                     const struct beat *b, uint32_t from);
 void mail_reference(struct core *c, struct shelf *s, struct span model,
                     struct span version, const uint8_t *agent);
 void mail_order(struct core *c, const struct effect *e);

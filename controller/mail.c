@@ -10,12 +10,12 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/drift/baseline.h"
 #include "common/trust/sign.h"
 #include "controller/core.h"
 #include "controller/log/keys.h"
 #include "controller/log/names.h"
 #include "controller/log/records.h"
+#include "controller/log/references.h"
 #include "proto/messages/catalog.h"
 #include "proto/messages/enrol.h"
 #include "proto/messages/order.h"
@@ -23,8 +23,11 @@
 #include "proto/messages/reference.h"
 
 #define CREDIT 4u // reports of one agent that may wait for their acknowledgement
-#define SKETCH_EVERY 10u
-#define REFERENCES_MAX 256u // sent at a hello; others follow the agent's attestations
+// Models whose baselines are sent at a hello, and names that are looked at to find
+// them; beyond, the agent's beats say which it serves, some at each.
+#define REFERENCES_AT_HELLO 32u
+#define NAMES_AT_HELLO 1024u
+#define REFERENCES_A_BEAT 64u
 
 // Sends to an agent what c->frame holds, and settles that many of its reports.
 static void tell(struct core *c, const uint8_t *agent, uint32_t settled,
@@ -149,71 +152,6 @@ void mail_welcome(struct core *c, const uint8_t *agent, uint64_t ring)
 
 // --- References
 
-static int by_name(const void *a, const void *b)
-{
-    const struct reference_feature *x = a, *y = b;
-    return span_compare(x->name, y->name);
-}
-
-static enum status fill_features(const struct baseline *b, struct buf *grids,
-                                 struct reference_feature *out)
-{
-    size_t at[WINDOW_FEATURES_MAX];
-    uint32_t n = baseline_features(b); // at most that many: the caller has looked
-    for (uint32_t i = 0; i < n; i++) {
-        const struct baseline_feature *f = baseline_feature(b, i);
-        at[i] = grids->size;
-        if (f->grid)
-            grid_encode(f->grid, grids);
-        out[i] = (struct reference_feature){
-            .name = span_text(f->name), .role = f->role, .kind = f->kind};
-        out[i].grid.size = grids->size - at[i];
-    }
-    if (grids->failed != ST_OK)
-        return grids->failed;
-    // The buffer has stopped moving: now its places are good.
-    for (uint32_t i = 0; i < n; i++)
-        out[i].grid.data = grids->data + at[i];
-    qsort(out, n, sizeof *out, by_name);
-    return ST_OK;
-}
-
-static enum status write_reference(struct core *c, const struct record_baseline *r,
-                                   const struct baseline *b)
-{
-    uint32_t n = baseline_features(b);
-    struct reference_feature *feature = pool_take(&c->pool, n + 1, sizeof *feature);
-    if (!feature || n > WINDOW_FEATURES_MAX)
-        return ST_FULL;
-    struct buf grids;
-    buf_init(&grids, 8u << 20);
-    enum status st = fill_features(b, &grids, feature);
-    struct reference m = {.model = r->model,
-                          .version = r->version,
-                          .window_ns = baseline_window_ns(b),
-                          .sketch_every = SKETCH_EVERY,
-                          .feature = feature,
-                          .features = n};
-    memcpy(m.baseline, r->digest, sizeof m.baseline);
-    memcpy(m.key, baseline_key(b), sizeof m.key);
-    if (st == ST_OK && !encode(c, &reference_message, &m))
-        st = ST_RANGE;
-    buf_fini(&grids);
-    return st;
-}
-
-// Leaves the message in c->frame.
-static enum status build_reference(struct core *c, struct span value)
-{
-    struct record_baseline r;
-    struct baseline *b;
-    ST_TRY(records_read(value, &record_baseline_message, &c->pool, &r));
-    ST_TRY(baseline_decode(r.sealed, &b));
-    enum status st = write_reference(c, &r, b);
-    baseline_close(b);
-    return st;
-}
-
 static void tell_all(struct core *c, struct shelf *s, uint32_t model)
 {
     struct shelf_key prefix = key_hosts(model);
@@ -227,19 +165,27 @@ static void tell_all(struct core *c, struct shelf *s, uint32_t model)
     }
 }
 
+// Leaves the message in c->frame.
+static bool load_reference(struct core *c, struct shelf *s, uint32_t model,
+                           uint32_t version)
+{
+    buf_clear(&c->frame);
+    enum status st = references_read(s, model, version, &c->pool, &c->frame);
+    if (st != ST_OK && st != ST_NOTFOUND)
+        log_line(LOG_WARN, "a reference was not sent", "model=%u version=%u why=%s",
+                 model, version, status_text(st));
+    return st == ST_OK;
+}
+
 void mail_reference(struct core *c, struct shelf *s, struct span model,
                     struct span version, const uint8_t *agent)
 {
     static const uint8_t nobody[16];
     uint32_t model_no, version_no;
-    struct span value;
     pool_clear(&c->pool);
     if (names_model(s, model, &model_no) != ST_OK ||
-        names_version(s, model_no, version, &version_no) != ST_OK)
-        return;
-    struct shelf_key k = key_baseline(model_no, version_no);
-    if (shelf_get(s, SHELF_CATALOG, &k, &value) != ST_OK ||
-        build_reference(c, value) != ST_OK)
+        names_version(s, model_no, version, &version_no) != ST_OK ||
+        !load_reference(c, s, model_no, version_no))
         return;
     if (memcmp(agent, nobody, sizeof nobody) == 0)
         tell_all(c, s, model_no);
@@ -247,47 +193,88 @@ void mail_reference(struct core *c, struct shelf *s, struct span model,
         tell(c, agent, 0, WIRE_REFERENCE, buf_span(&c->frame), (struct span){0});
 }
 
-static bool covers(const struct record_agent *a, struct span model)
+// Every version of the model that has a baseline: a version that is rolled back to is
+// counted by its own from its first row on.
+static void tell_versions(struct core *c, struct shelf *s, struct span model,
+                          const uint8_t *agent)
 {
-    for (uint32_t i = 0; i < a->models; i++) {
-        if (text_glob(a->model[i], model))
-            return true;
+    uint32_t number;
+    if (names_model(s, model, &number) != ST_OK)
+        return;
+    struct shelf_key prefix = key_baselines_of(number);
+    struct shelf_walk w;
+    struct span key;
+    size_t used = c->pool.used;
+    shelf_walk_init(&w, s, SHELF_CATALOG, &prefix);
+    while (shelf_walk_next(&w, &key, NULL) == ST_OK) {
+        if (key.size == 9 && load_reference(c, s, number, load_be32(key.data + 5)))
+            tell(c, agent, 0, WIRE_REFERENCE, buf_span(&c->frame), (struct span){0});
+        c->pool.used = used;
     }
-    return false;
 }
 
-// The model's number stands in the baseline's key; its name tells whose it is, without
-// the baseline being read.
-static bool covers_key(struct shelf *s, const struct record_agent *a, struct span key)
+// Models that a grant's pattern covers, while they are few.
+struct covered {
+    struct span name[REFERENCES_AT_HELLO]; // from the pool
+    uint32_t names, looked_at;
+    bool has_more; // too many: the agent will say which it serves
+};
+
+static enum status cover(struct core *c, struct shelf *s, struct span pattern,
+                         struct covered *out)
 {
-    struct buf name;
-    buf_init(&name, 256);
-    bool is_covered = key.size == 9 &&
-                      names_of_model(s, load_be32(key.data + 1), &name) == ST_OK &&
-                      covers(a, buf_span(&name));
-    buf_fini(&name);
-    return is_covered;
+    size_t plain = 0;
+    while (plain < pattern.size && !strchr("*?[\\", pattern.data[plain]))
+        plain++;
+    struct shelf_key prefix = key_model(span_of(pattern.data, plain));
+    struct shelf_walk w;
+    struct span key;
+    enum status st;
+    shelf_walk_init(&w, s, SHELF_CATALOG, &prefix);
+    while ((st = shelf_walk_next(&w, &key, NULL)) == ST_OK) {
+        struct span name = span_of(key.data + 1, key.size - 1);
+        bool is_it = text_glob(pattern, name);
+        out->has_more = out->looked_at++ >= NAMES_AT_HELLO ||
+                        (is_it && out->names == REFERENCES_AT_HELLO);
+        if (out->has_more)
+            return ST_OK;
+        if (!is_it)
+            continue;
+        uint8_t *copy = pool_take(&c->pool, 1, name.size);
+        if (!copy)
+            return ST_FULL;
+        memcpy(copy, name.data, name.size);
+        out->name[out->names++] = span_of(copy, name.size);
+    }
+    return st == ST_EMPTY ? ST_OK : st;
 }
 
-// Every baseline of every model in the agent's grant.
-void mail_references(struct core *c, struct shelf *s, const uint8_t *agent)
+// An agent whose grant covers a few models is told of them at once, before its first
+// row. One that might serve any of thousands is told when it has said what it serves.
+bool mail_references(struct core *c, struct shelf *s, const uint8_t *agent)
 {
     struct record_agent a;
-    struct shelf_key k = key_agent(agent), prefix = shelf_key_of('b');
+    struct shelf_key k = key_agent(agent);
+    struct covered covered = {0};
     if (records_get(s, SHELF_AGENT, &k, &record_agent_message, &c->pool, &a) != ST_OK)
-        return;
-    size_t used = c->pool.used;
-    struct shelf_walk w;
-    struct span key, value;
-    uint32_t sent = 0;
-    shelf_walk_init(&w, s, SHELF_CATALOG, &prefix);
-    while (sent < REFERENCES_MAX && shelf_walk_next(&w, &key, &value) == ST_OK) {
-        c->pool.used = used;
-        if (!covers_key(s, &a, key) || build_reference(c, value) != ST_OK)
-            continue;
-        tell(c, agent, 0, WIRE_REFERENCE, buf_span(&c->frame), (struct span){0});
-        sent++;
-    }
+        return true;
+    for (uint32_t i = 0; i < a.models && !covered.has_more; i++)
+        if (cover(c, s, a.model[i], &covered) != ST_OK)
+            return true;
+    if (covered.has_more)
+        return false;
+    for (uint32_t i = 0; i < covered.names; i++)
+        tell_versions(c, s, covered.name[i], agent);
+    return true;
+}
+
+uint32_t mail_served(struct core *c, struct shelf *s, const uint8_t *agent,
+                     const struct beat *b, uint32_t from)
+{
+    uint32_t at = from;
+    for (; at < b->models && at - from < REFERENCES_A_BEAT; at++)
+        tell_versions(c, s, b->model[at].model, agent);
+    return at;
 }
 
 // --- Signed: orders and grants

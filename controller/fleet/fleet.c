@@ -91,6 +91,13 @@ bool fleet_has_beat(const struct fleet_agent *a)
     return memcmp(a->hb, none, sizeof none) != 0;
 }
 
+void fleet_told(struct fleet *f, const uint8_t agent[16], uint32_t models)
+{
+    struct fleet_agent *a = find(f, agent);
+    if (a)
+        a->told = models;
+}
+
 void fleet_seen(struct fleet *f, const uint8_t agent[16], uint64_t wall_ns)
 {
     struct fleet_agent *a = find(f, agent);

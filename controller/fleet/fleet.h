@@ -15,6 +15,7 @@
 #define FLEET_AGENTS_MAX 200000u
 // Three beats missed: the agent is dead, or cut off.
 #define FLEET_SILENCE_NS UINT64_C(35000000000)
+#define FLEET_TOLD_ALL UINT32_MAX
 
 struct fleet_agent {
     uint8_t agent[16];
@@ -27,6 +28,7 @@ struct fleet_agent {
     int64_t skew_ms;   // its clock less ours, at the last hello or beat
     uint64_t spool_entries;
     uint64_t spool_bytes;
+    uint32_t told; // models of its beats whose baselines it was sent
 };
 
 struct fleet;
@@ -41,6 +43,8 @@ MUST_USE enum status fleet_hello(struct fleet *f, const uint8_t agent[16],
 // since then.
 bool fleet_beat(struct fleet *f, const uint8_t agent[16], const struct beat *b,
                 uint64_t wall_ns);
+// How many of its models' baselines it was sent since its hello.
+void fleet_told(struct fleet *f, const uint8_t agent[16], uint32_t models);
 void fleet_seen(struct fleet *f, const uint8_t agent[16], uint64_t wall_ns);
 void fleet_forget(struct fleet *f, const uint8_t agent[16]);
 

@@ -146,6 +146,15 @@ static enum status fold_claim(struct fold *f, struct shelf *s, struct claim *c)
     return tell(f, s, c);
 }
 
+// What serves there now is counted by its own baseline as soon as can be.
+static enum status want_reference(struct fold *f, const struct claim *c)
+{
+    struct effect x = {
+        .kind = EFFECT_REFERENCE, .text = c->said.model, .more = c->said.version};
+    memcpy(x.agent, c->a.report->agent, sizeof x.agent);
+    return effects_add(f->o.effects, &x);
+}
+
 enum status report_attest(struct fold *f, struct shelf *s, const struct entry_report *r)
 {
     struct claim c = {0};
@@ -166,5 +175,7 @@ enum status report_attest(struct fold *f, struct shelf *s, const struct entry_re
     if (st != ST_OK)
         return st;
     ST_TRY(fold_claim(f, s, &c));
+    if (c.is_change)
+        ST_TRY(want_reference(f, &c));
     return admit_done(f, s, &c.a);
 }

@@ -13,6 +13,7 @@
 #include "controller/log/keys.h"
 #include "controller/log/names.h"
 #include "controller/log/records.h"
+#include "controller/log/references.h"
 
 #define POLICY_BYTES_MAX (256u * 1024u)
 
@@ -287,6 +288,7 @@ static enum status keep_baseline(const struct order_of *o, const struct baseline
     memcpy(digest, r.digest, sizeof r.digest);
     struct shelf_key k = key_baseline(model, number);
     ST_TRY(records_put(o->s, SHELF_CATALOG, &k, &record_baseline_message, &r));
+    ST_TRY(references_keep(o->s, model, number, &r, b));
     struct record_version changed = *v;
     memcpy(changed.baseline, r.digest, sizeof changed.baseline);
     ST_TRY(put_version(o, model, &changed));

@@ -140,6 +140,13 @@ struct shelf_key key_baselines(void)
     return shelf_key_of('b');
 }
 
+struct shelf_key key_reference(uint32_t model, uint32_t version)
+{
+    struct shelf_key k = tagged_be32('r', model);
+    shelf_key_be32(&k, version);
+    return k;
+}
+
 struct shelf_key key_policy(void)
 {
     return shelf_key_of('p');

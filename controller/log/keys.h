@@ -51,6 +51,8 @@ struct shelf_key key_versions(uint32_t model);
 struct shelf_key key_baseline(uint32_t model, uint32_t version);
 struct shelf_key key_baselines_of(uint32_t model);
 struct shelf_key key_baselines(void);
+// 'r' be32 model, be32 version: the body of its kedge.reference.v1.
+struct shelf_key key_reference(uint32_t model, uint32_t version);
 // 'p': the text of the fleet's policy as it was set.
 struct shelf_key key_policy(void);
 // 's' be32 model, be32 version, agent (or nothing: merged over all hosts): be32 series.

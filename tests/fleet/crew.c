@@ -21,7 +21,7 @@
 #define CREDIT_MAX 8u
 #define BEAT_NS (10 * NS_PER_S)
 #define HELLO_AGAIN_NS (5 * NS_PER_S)
-#define LOST_NS (30 * NS_PER_S) // unanswered for so long: the connection is gone
+#define LOST_NS (60 * NS_PER_S) // unanswered for so long: the connection is gone
 #define SWEEP_NS (50 * NS_PER_MS)
 #define EVENTS 256
 #define BODY_MAX (1u << 20)
@@ -361,8 +361,15 @@ static void close_crew(struct crew *c)
 
 static void send_beat(struct crew *c, struct member *m)
 {
-    struct beat b = {.time_ms = clock_wall_ns() / NS_PER_MS};
+    static struct beat_model model[BEAT_MODELS_MAX];
+    static char name[BEAT_MODELS_MAX][32];
+    struct beat b = {.time_ms = clock_wall_ns() / NS_PER_MS, .model = model};
     random_os_bytes(b.hb, sizeof b.hb);
+    for (; b.models < models_of(c, m) && b.models < BEAT_MODELS_MAX; b.models++) {
+        name_model(c, m, b.models, name[b.models]);
+        model[b.models] = (struct beat_model){.model = span_text(name[b.models]),
+                                              .version = span_text(SWARM_VERSION)};
+    }
     if (m->is_welcome)
         (void)send_message(c, m, &beat_message, &b);
 }

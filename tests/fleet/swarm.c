@@ -25,7 +25,7 @@
 #include "tests/fleet/recording.h"
 #include "tests/fleet/server.h"
 
-#define PATIENCE_NS (600 * NS_PER_S) // for one phase
+#define PATIENCE_NS (300 * NS_PER_S) // for one phase
 #define LOOK_US 20000
 #define BACK_NS (UINT64_C(12) * 3600 * NS_PER_S) // the first window lies so far back
 
