@@ -1,4 +1,4 @@
-// Latency is a histogram of microseconds, with quantiles within 3 %.
+// Latency: a histogram of microseconds whose quantiles are right to a few percent.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_TESTS_FLEET_LATENCY_H
