@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/intake/mapping.h"
+#include "agent/intake/chart.h"
 #include "agent/settings.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
@@ -36,13 +36,13 @@ struct door_kind_row {
     void (*status)(const void *self, struct json *out);
 };
 
-// Borrows its path and its columns from here.
+// What is open borrows its path and its columns from here.
 struct door {
     const char *name;
     const struct door_kind_row *kind;
     void *self;
     char path[PATH_MAX];
-    struct mapping_column *column[3]; // inputs, outputs, labels; NULL: none said
+    struct chart chart;
 };
 
 // The row of a kind; never NULL.

@@ -6,14 +6,20 @@
 
 #include "agent/door.h"
 #include "agent/intake/post.h"
+#include "agent/intake/probe.h"
+#include "agent/intake/pull.h"
 #include "agent/intake/tail.h"
+#include "agent/intake/udp.h"
 #include "agent/intake/unix.h"
 #include "agent/lane/lane.h"
 #include "common/base/clock.h"
-#include "common/base/mem.h"
+#include "common/base/file.h"
 
 #define TAIL_LINES_A_TURN 2000
 #define TAIL_EVERY_NS (200 * NS_PER_MS)
+#define HTTP_ADDRESS "127.0.0.1:9412"
+#define STATSD_ADDRESS "127.0.0.1:8125"
+#define SCHEMA_BYTES_MAX (1u << 20)
 
 // --- unix
 
@@ -111,27 +117,52 @@ static void tell_lane(const void *self, struct json *out)
 
 // --- tail
 
-// "PATH" or "PATH=NAME" for each. ST_FULL over MAPPING_COLUMNS_MAX.
-static enum status take_columns(const struct value_list *list, struct door *d,
-                                int which, const struct mapping_column **out,
-                                uint32_t *count)
+static enum status read_schema(const char *path, struct chart *c)
 {
-    if (list->count > MAPPING_COLUMNS_MAX)
-        return ST_FULL;
-    if (list->count == 0)
-        return ST_OK;
-    struct mapping_column *column = mem_zero(list->count, sizeof *column);
-    if (!column)
-        return ST_NOMEM;
-    for (size_t i = 0; i < list->count; i++) {
-        char *name = strchr(list->item[i], '=');
-        if (name)
-            *name++ = '\0';
-        column[i] = (struct mapping_column){list->item[i], name};
-    }
-    d->column[which] = column;
-    *out = column;
-    *count = (uint32_t)list->count;
+    struct buf bytes;
+    buf_init(&bytes, SCHEMA_BYTES_MAX);
+    enum status st = file_read(path, &bytes);
+    if (st == ST_OK)
+        st = chart_read_bento(c, buf_span(&bytes));
+    buf_fini(&bytes);
+    return st;
+}
+
+static enum status take_columns(const struct value_list *list, struct chart *c,
+                                int which)
+{
+    for (size_t i = 0; i < list->count; i++)
+        ST_TRY(chart_add(c, which, list->item[i]));
+    return ST_OK;
+}
+
+static void set(const char **to, const char *said, const char *standard)
+{
+    if (door_text(said))
+        *to = said;
+    else if (!*to)
+        *to = standard;
+}
+
+// What columns the section names; those of BentoML are in its schema.
+static enum status make_chart(struct door *d, const struct door_section *s)
+{
+    struct mapping *m = &d->chart.mapping;
+    bool is_labels = s->format == TAIL_LABELS, is_bento = s->format == TAIL_BENTOML;
+    if (door_text(s->schema))
+        ST_TRY(read_schema(s->schema, &d->chart));
+    else if (is_bento && s->outputs.count == 0)
+        return ST_NOTFOUND; // which column is the prediction?
+    ST_TRY(take_columns(&s->inputs, &d->chart, 0));
+    ST_TRY(take_columns(&s->outputs, &d->chart, 1));
+    ST_TRY(take_columns(&s->labels, &d->chart, 2));
+    if (is_labels && s->labels.count == 0)
+        ST_TRY(chart_add(&d->chart, 2, "/label"));
+    m->model = s->model;
+    set(&m->version, s->version, NULL);
+    set(&m->version_column, s->version_column, NULL);
+    set(&m->time, s->time, is_labels ? "/ts" : is_bento ? "/timestamp" : NULL);
+    set(&m->id, s->id, is_labels ? "/id" : is_bento ? "/request_id" : NULL);
     return ST_OK;
 }
 
@@ -139,21 +170,14 @@ static enum status open_tail(struct door *d, const struct door_section *s,
                              const struct door_sinks *sinks)
 {
     struct tail *tail;
-    struct tail_settings t = {
+    ST_TRY(make_chart(d, s));
+    const struct tail_settings t = {
         .name = s->name,
         .path = d->path,
         .format = (enum tail_format)s->format, // in the order of its words
         .from_end = s->from_end,
-        .mapping = {.model = s->model,
-                    .version = door_text(s->version),
-                    .version_column = door_text(s->version_column),
-                    .time = door_text(s->time),
-                    .id = door_text(s->id)},
+        .mapping = d->chart.mapping,
     };
-    struct mapping *m = &t.mapping;
-    ST_TRY(take_columns(&s->inputs, d, 0, &m->inputs, &m->n_inputs));
-    ST_TRY(take_columns(&s->outputs, d, 1, &m->outputs, &m->n_outputs));
-    ST_TRY(take_columns(&s->labels, d, 2, &m->labels, &m->n_labels));
     ST_TRY(tail_open(&t, &sinks->file, &tail));
     d->self = tail;
     return ST_OK;
@@ -186,6 +210,7 @@ static void tell_tail(const void *self, struct json *out)
     json_key_u64(out, "truncations", s.truncations);
     json_key_u64(out, "lost_files", s.lost_files);
     json_key_u64(out, "offset", s.offset);
+    json_key_u64(out, "rates", s.rates);
 }
 
 // --- http
@@ -194,12 +219,13 @@ static enum status open_http(struct door *d, const struct door_section *s,
                              const struct door_sinks *sinks)
 {
     struct post *post;
-    const struct post_settings settings = {.listen = s->listen,
-                                           .model = door_text(s->model),
-                                           .version = door_text(s->version),
-                                           .token = door_text(s->token),
-                                           .body_max = s->body,
-                                           .answer_wait_ns = s->answer_wait_ns};
+    const struct post_settings settings = {
+        .listen = door_text(s->listen) ? s->listen : HTTP_ADDRESS,
+        .model = door_text(s->model),
+        .version = door_text(s->version),
+        .token = door_text(s->token),
+        .body_max = s->body,
+        .answer_wait_ns = s->answer_wait_ns};
     ST_TRY(post_open(&settings, &sinks->stream, &post));
     d->self = post;
     return ST_OK;
@@ -242,6 +268,132 @@ static void tell_http(const void *self, struct json *out)
     json_key_u64(out, "unasked", s.unasked);
 }
 
+// --- statsd
+
+static enum status open_statsd(struct door *d, const struct door_section *s,
+                               const struct door_sinks *sinks)
+{
+    struct udp *udp;
+    const struct udp_settings settings = {
+        .listen = door_text(s->listen) ? s->listen : STATSD_ADDRESS,
+        .mapping = {.model = door_text(s->model),
+                    .version = door_text(s->version),
+                    .prefix = door_text(s->prefix)}};
+    ST_TRY(udp_open(&settings, &sinks->stream, &udp));
+    d->self = udp;
+    return ST_OK;
+}
+
+static void close_statsd(void *self)
+{
+    udp_close(self);
+}
+
+static int fd_of_statsd(const void *self)
+{
+    return udp_fd(self);
+}
+
+static bool turn_statsd(void *self, uint64_t now_ns)
+{
+    return udp_turn(self, now_ns);
+}
+
+static void tell_statsd(const void *self, struct json *out)
+{
+    const struct udp_stats s = udp_stats(self);
+    json_key_u64(out, "port", s.port);
+    json_key_u64(out, "datagrams", s.datagrams);
+    json_key_u64(out, "lines", s.lines);
+    json_key_u64(out, "malformed", s.malformed);
+    json_key_u64(out, "lost", s.lost);
+    json_key_u64(out, "bytes", s.bytes);
+    json_key_u64(out, "rates", s.rates);
+}
+
+// --- scrape
+
+static enum status open_scrape(struct door *d, const struct door_section *s,
+                               const struct door_sinks *sinks)
+{
+    struct pull *pull;
+    const struct pull_settings settings = {.url = s->url,
+                                           .model = door_text(s->model),
+                                           .version = door_text(s->version),
+                                           .interval_ns = s->interval_ns};
+    ST_TRY(pull_open(&settings, &sinks->stream, &pull));
+    d->self = pull;
+    return ST_OK;
+}
+
+static void close_scrape(void *self)
+{
+    pull_close(self);
+}
+
+static int fd_of_scrape(const void *self)
+{
+    return pull_fd(self);
+}
+
+static bool turn_scrape(void *self, uint64_t now_ns)
+{
+    return pull_turn(self, now_ns);
+}
+
+static uint64_t scrape_patience(const void *self)
+{
+    return pull_patience_ns(self);
+}
+
+static void tell_scrape(const void *self, struct json *out)
+{
+    const struct pull_stats s = pull_stats(self);
+    json_key_u64(out, "pages", s.pages);
+    json_key_u64(out, "failures", s.failures);
+    json_key_u64(out, "bytes", s.bytes);
+    json_key_u64(out, "strangers", s.strangers);
+    json_key_u64(out, "malformed", s.malformed);
+    json_key_u64(out, "resets", s.resets);
+}
+
+// --- probe
+
+static enum status open_probe(struct door *d, const struct door_section *s,
+                              const struct door_sinks *sinks)
+{
+    struct probe *probe;
+    const struct probe_settings settings = {.model = s->model,
+                                            .version = door_text(s->version),
+                                            .pidfile = door_text(s->pidfile),
+                                            .cgroup = door_text(s->cgroup),
+                                            .interval_ns = s->interval_ns};
+    ST_TRY(probe_open(&settings, &sinks->stream, &probe));
+    d->self = probe;
+    return ST_OK;
+}
+
+static void close_probe(void *self)
+{
+    probe_close(self);
+}
+
+static bool turn_probe(void *self, uint64_t now_ns)
+{
+    probe_turn(self, now_ns);
+    return false;
+}
+
+static void tell_probe(const void *self, struct json *out)
+{
+    const struct probe_stats s = probe_stats(self);
+    json_key_u64(out, "looks", s.looks);
+    json_key_u64(out, "absences", s.absences);
+    json_key_u64(out, "restarts", s.restarts);
+    json_key_u64(out, "pid", s.pid);
+    json_key_u64(out, "processes", s.processes);
+}
+
 // --- All of them
 
 const struct door_kind_row *door_kind(enum door_kind kind)
@@ -255,6 +407,12 @@ const struct door_kind_row *door_kind(enum door_kind kind)
                        turn_lane, lane_patience, tell_lane},
         [DOOR_HTTP] = {"http", NULL, open_http, close_http, fd_of_http, turn_http, NULL,
                        tell_http},
+        [DOOR_STATSD] = {"statsd", NULL, open_statsd, close_statsd, fd_of_statsd,
+                         turn_statsd, NULL, tell_statsd},
+        [DOOR_SCRAPE] = {"scrape", NULL, open_scrape, close_scrape, fd_of_scrape,
+                         turn_scrape, scrape_patience, tell_scrape},
+        [DOOR_PROBE] = {"probe", NULL, open_probe, close_probe, NULL, turn_probe, NULL,
+                        tell_probe},
     };
     return &rows[kind];
 }

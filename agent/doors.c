@@ -26,6 +26,7 @@ static enum status path_of(const char *folder, const char *name, char out[PATH_M
 static enum status open_one(const char *folder, const struct door_section *s,
                             const struct door_sinks *sinks, struct door *d)
 {
+    chart_init(&d->chart);
     d->name = s->name;
     d->kind = door_kind(settings_door_kind(s));
     const char *path = door_text(s->path) ? s->path : d->kind->path;
@@ -78,8 +79,7 @@ void doors_close(struct doors *d)
     for (uint32_t i = 0; i < d->count; i++) {
         if (d->door[i].self)
             d->door[i].kind->close(d->door[i].self);
-        for (int k = 0; k < 3; k++)
-            mem_free(d->door[i].column[k]);
+        chart_fini(&d->door[i].chart);
     }
     mem_free(d);
 }

@@ -19,8 +19,8 @@
 struct doors;
 
 // Opens every door of the settings, which are borrowed until close; without any, a unix
-// door at FOLDER/agent.sock and a lane door at FOLDER/lane.sock. Sockets hand their rows to `stream`, tailed files to
-// `file`. `why` says which one failed.
+// door at FOLDER/agent.sock and a lane door at FOLDER/lane.sock. Sockets hand their
+// rows to `stream`, tailed files to `file`. `why` says which one failed.
 MUST_USE enum status doors_open(const char *folder, const struct settings *settings,
                                 const struct observation_sink *stream,
                                 const struct observation_sink *file, struct doors **out,

@@ -51,7 +51,7 @@ static const struct conf_table model_table = {
     .title_offset = offsetof(struct model_section, name),
 };
 
-#define DOOR_WORDS "name|unix|tail|lane|http"
+#define DOOR_WORDS "name|unix|tail|lane|http|statsd|scrape|probe"
 
 static const struct conf_row door_rows[] = {
     {"kind", VALUE_WORD, DOOR(kind), "name", "what it is; name: as it is called",
@@ -62,7 +62,9 @@ static const struct conf_row door_rows[] = {
      "0..777", NULL, false},
     {"model", VALUE_NAME, DOOR(model), "", "of rows that name none", NULL, NULL, false},
     {"format", VALUE_WORD, DOOR(format), "rows", "tail: how its lines are written",
-     "rows|jsonl|csv|sagemaker|azureml|vertex|nginx|envoy|torchserve", NULL, false},
+
+     "rows|jsonl|csv|sagemaker|azureml|vertex|nginx|envoy|torchserve|labels|bentoml",
+     NULL, false},
     {"from_end", VALUE_FLAG, DOOR(from_end), "no",
      "tail: the first time, skip what is there", NULL, NULL, false},
     {"time", VALUE_TEXT, DOOR(time), "", "tail: column or JSON pointer of the time",
@@ -79,7 +81,10 @@ static const struct conf_row door_rows[] = {
      false},
     {"labels", VALUE_LIST, DOOR(labels), "", "tail: columns of labels", NULL, NULL,
      false},
-    {"listen", VALUE_TEXT, DOOR(listen), "127.0.0.1:9412", "http: address and port",
+    {"listen", VALUE_TEXT, DOOR(listen), "",
+     "http, statsd: address and port; 127.0.0.1:9412 and 127.0.0.1:8125 when nothing "
+     "is "
+     "said",
      NULL, NULL, false},
     {"token", VALUE_TEXT, DOOR(token), "",
      "http: wanted of senders, as Authorization: Bearer TOKEN", NULL, NULL, false},
@@ -87,6 +92,18 @@ static const struct conf_row door_rows[] = {
      false},
     {"answer_wait", VALUE_DURATION, DOOR(answer_wait_ns), "60s",
      "http: how long a request waits for its answer", "1s..1h", NULL, false},
+    {"prefix", VALUE_TEXT, DOOR(prefix), "model.<model>.<signal>",
+     "statsd: how a name is made up", NULL, NULL, false},
+    {"url", VALUE_TEXT, DOOR(url), "", "scrape: page of metrics, http://HOST:PORT/PATH",
+     NULL, NULL, false},
+    {"interval", VALUE_DURATION, DOOR(interval_ns), "10s",
+     "scrape, probe: from one look to the next", "1s..1h", NULL, false},
+    {"pidfile", VALUE_TEXT, DOOR(pidfile), "",
+     "probe: holds the number of the server's process", NULL, NULL, false},
+    {"cgroup", VALUE_TEXT, DOOR(cgroup), "", "probe: folder of the server's cgroup",
+     NULL, NULL, false},
+    {"schema", VALUE_TEXT, DOOR(schema), "", "tail, bentoml: its schema log", NULL,
+     NULL, false},
 };
 static const struct conf_table door_table = {
     .name = "door",
@@ -222,6 +239,29 @@ static bool are_columns_sound(const struct model_section *m, struct buf *why)
     return false;
 }
 
+static bool is_said(const char *text)
+{
+    return text && text[0];
+}
+
+// What a door of this kind cannot be without; NULL: nothing is missing.
+static const char *lacking(const struct door_section *d)
+{
+    switch (settings_door_kind(d)) {
+    case DOOR_TAIL:
+        return is_said(d->path) && is_said(d->model) ? NULL
+                                                     : "tail needs path and model";
+    case DOOR_SCRAPE:
+        return is_said(d->url) ? NULL : "scrape needs an url";
+    case DOOR_PROBE:
+        return is_said(d->model) && (is_said(d->pidfile) || is_said(d->cgroup))
+                   ? NULL
+                   : "probe needs a model, and a pidfile or a cgroup";
+    default:
+        return NULL;
+    }
+}
+
 // What a table of single options cannot say.
 static bool is_sound(const struct settings *s, struct buf *why)
 {
@@ -246,10 +286,9 @@ static bool is_sound(const struct settings *s, struct buf *why)
                        DOOR_WORDS + sizeof "name|" - 1);
             return false;
         }
-        bool is_tail = settings_door_kind(d) == DOOR_TAIL;
-        if (is_tail && (!d->path || !d->path[0] || !d->model || !d->model[0])) {
-            buf_printf(why, "agent.conf: door %s: a tail needs path and model",
-                       d->name);
+        const char *lacks = lacking(d);
+        if (lacks) {
+            buf_printf(why, "agent.conf: door %s: a %s", d->name, lacks);
             return false;
         }
         if (!is_octal(d->mode)) {

@@ -31,7 +31,17 @@ struct model_section {
 };
 
 // In the order of its words in agent.conf; by name: a door called unix is one.
-enum door_kind { DOOR_BY_NAME, DOOR_UNIX, DOOR_TAIL, DOOR_LANE, DOOR_HTTP, DOOR_KINDS };
+enum door_kind {
+    DOOR_BY_NAME,
+    DOOR_UNIX,
+    DOOR_TAIL,
+    DOOR_LANE,
+    DOOR_HTTP,
+    DOOR_STATSD,
+    DOOR_SCRAPE,
+    DOOR_PROBE,
+    DOOR_KINDS
+};
 
 struct door_section {
     char *name;
@@ -52,6 +62,12 @@ struct door_section {
     char *token;
     uint64_t body; // bytes
     uint64_t answer_wait_ns;
+    char *prefix;
+    char *url;
+    char *pidfile;
+    char *cgroup;
+    char *schema;
+    uint64_t interval_ns;
 };
 
 struct link_section {

@@ -69,6 +69,12 @@ struct datum {
     };
 };
 
+// What the numbers of a signal are.
+enum signal_form {
+    FORM_VALUES, // each stands for itself
+    FORM_COUNTS, // they add up: so many came
+};
+
 // Everything in it is lent for the call that hands it on.
 struct observation {
     struct span model;
@@ -78,8 +84,11 @@ struct observation {
     uint64_t t;          // ns since 1970; the arrival when has_time is false
     bool has_time;
     struct span written; // t as its source wrote it; empty when it was of another form
-    double weight;    // how many rows it stands for: 1, or 1/rate of a sampled signal
-    uint32_t row;     // its place in a request of several rows, from 0
+    double weight; // how many rows it stands for: 1, or 1/rate of a sampled signal
+    uint32_t row;  // its place in a request of several rows, from 0
+    enum signal_form form;
+    uint64_t since;   // signals: where what they count began; 0: they are of the moment
+    uint64_t series;  // tells apart what counts under one name in several places
     uint32_t unknown; // members that the door did not know and skipped
     const struct datum *value;
     uint32_t values;

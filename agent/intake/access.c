@@ -108,6 +108,23 @@ static enum status nginx_time(struct access *a, struct span text)
     return ST_OK;
 }
 
+// Behind the two texts of "combined" may stand $request_time in seconds, then
+// $upstream_response_time and $request_id.
+static enum status nginx_times(struct access *a, struct span line)
+{
+    struct span quoted, time, upstream, id;
+    double seconds;
+    if (between(&line, '"', '"', &quoted) != ST_OK ||
+        between(&line, '"', '"', &quoted) != ST_OK || word(&line, &time) != ST_OK ||
+        text_f64(time, &seconds) != ST_OK)
+        return ST_OK;
+    ST_TRY(put(a, "latency_ms", seconds * 1e3));
+    if (word(&line, &upstream) != ST_OK || word(&line, &id) != ST_OK ||
+        span_is(id, "-"))
+        return ST_OK;
+    return word_set(&a->teller.id, id);
+}
+
 static enum status read_nginx(struct access *a, struct span line)
 {
     struct span time, request, status_text, bytes_text;
@@ -121,6 +138,7 @@ static enum status read_nginx(struct access *a, struct span line)
     ST_TRY(put_status(a, status_text, &status));
     ST_TRY(number_of(bytes_text, &bytes));
     ST_TRY(put(a, "bytes", bytes));
+    ST_TRY(nginx_times(a, line));
     return put(a, "error", status >= 500);
 }
 

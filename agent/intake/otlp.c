@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/base/text.h"
 
 enum slot {
@@ -19,19 +19,29 @@ enum slot {
     SLOT_VALUE,
     SLOT_KEY,
     SLOT_ATTRIBUTE,
+    SLOT_BEGIN,
+    SLOT_RESOURCE,
+    SLOT_MARK,  // of the resource
+    SLOT_OTHER, // an attribute that is no text
 };
 
 #define METRIC "/resourceMetrics/*/scopeMetrics/*/metrics/*"
 #define POINT METRIC "/+/dataPoints/*" // of a gauge, a sum or a histogram
 
 static const struct pick_row rows[] = {
+    {"/resourceMetrics/*", SLOT_RESOURCE, PICK_AROUND},
+    {"/resourceMetrics/*/resource/attributes/*/value/stringValue", SLOT_MARK,
+     PICK_VALUE},
     {METRIC "/name", SLOT_METRIC, PICK_VALUE},
     {POINT, SLOT_POINT, PICK_AROUND},
     {POINT "/timeUnixNano", SLOT_TIME, PICK_VALUE},
+    {POINT "/startTimeUnixNano", SLOT_BEGIN, PICK_VALUE},
     {POINT "/asDouble", SLOT_VALUE, PICK_VALUE},
     {POINT "/asInt", SLOT_VALUE, PICK_VALUE},
     {POINT "/attributes/*/key", SLOT_KEY, PICK_VALUE},
     {POINT "/attributes/*/value/stringValue", SLOT_ATTRIBUTE, PICK_VALUE},
+    {POINT "/attributes/*/value/intValue", SLOT_OTHER, PICK_VALUE},
+    {POINT "/attributes/*/value/boolValue", SLOT_OTHER, PICK_VALUE},
     {POINT "/count", SLOT_COUNT, PICK_VALUE},
     {POINT "/sum", SLOT_SUM, PICK_VALUE},
     {POINT "/min", SLOT_MIN, PICK_VALUE},
@@ -78,6 +88,8 @@ void otlp_begin(struct otlp *o)
 static void begin_point(struct otlp *o)
 {
     o->key.size = o->model.size = o->direction.size = o->time.size = 0;
+    o->begin.size = 0;
+    o->series = o->resource;
     o->has_value = false;
     o->n_bounds = o->n_counts = 0;
     o->figures = (struct histogram_figures){.sum = NAN, .min = NAN, .max = NAN};
@@ -112,6 +124,12 @@ static enum status set_time(struct otlp *o)
     ST_TRY(text_u64(word_span(&o->time), &ns));
     t->t = ns;
     t->has_time = true;
+    t->since = 0;
+    if (o->begin.size > 0)
+        ST_TRY(text_u64(word_span(&o->begin), &t->since));
+    if (t->since >= t->t)
+        t->since = 0;
+    t->series = o->series;
     return ST_OK;
 }
 
@@ -132,6 +150,8 @@ static enum status put_histogram(struct otlp *o, struct span name)
 static enum status end_point(struct otlp *o)
 {
     char text[OTLP_NAME_MAX];
+    if (o->model.size == 0)
+        o->model = o->teller->given_model;
     if (o->model.size == 0 || o->metric.size == 0) {
         o->strangers++;
         return ST_OK;
@@ -208,8 +228,17 @@ static enum status take_number(struct otlp *o, int slot, double v)
     return ST_OK;
 }
 
+static void mark(uint64_t *series, struct span name, struct span text)
+{
+    uint64_t hash[2];
+    hash_murmur3(name, *series, hash);
+    hash_murmur3(text, hash[0], hash);
+    *series = hash[0];
+}
+
 static enum status take_attribute(struct otlp *o, struct span text)
 {
+    mark(&o->series, word_span(&o->key), text);
     struct span key = word_span(&o->key);
     if (span_is(key, "gen_ai.request.model"))
         return word_set(&o->model, text);
@@ -240,6 +269,17 @@ static enum status take(void *self, int slot, enum token token, struct span text
         return ST_OK;
     case SLOT_TIME:
         return take_short(&o->time, text);
+    case SLOT_BEGIN:
+        return take_short(&o->begin, text);
+    case SLOT_RESOURCE:
+        o->resource = 0;
+        return ST_OK;
+    case SLOT_MARK:
+        mark(&o->resource, span_text(""), text);
+        return ST_OK;
+    case SLOT_OTHER:
+        mark(&o->series, word_span(&o->key), text);
+        return ST_OK;
     case SLOT_KEY:
         return take_short(&o->key, text);
     case SLOT_ATTRIBUTE:

@@ -25,6 +25,9 @@ struct otlp {
     struct word model;
     struct word direction; // gen_ai.token.type
     struct word time;      // ns since 1970, in digits
+    struct word begin;     // of what is counted, the same
+    uint64_t resource;     // a hash of the attributes of its resource,
+    uint64_t series;       // and with them those of the point
     bool has_value;
     double value; // of a gauge or a sum
     struct histogram_figures figures;

@@ -160,7 +160,8 @@ static uint32_t add_signal(struct datum *datum, uint32_t n, const char *name, do
 static void release(struct pair *p, struct held *h)
 {
     take_out(p, h);
-    if (p->tells && p->stats.joined > 0 && h->o.row == 0)
+    bool is_over = p->now_ns > h->since_ns + p->horizon_ns;
+    if (p->tells && is_over && p->stats.joined > 0 && h->o.row == 0)
         h->o.values = add_signal(h->datum, h->o.values, "error", 1);
     p->stats.unanswered++;
     p->next.row(p->next.self, &h->o);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/intake/post.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/intake/address.h"
+#include "agent/intake/meter.h"
 #include "agent/intake/mhd.h"
 #include "agent/intake/once.h"
 #include "agent/intake/pair.h"
@@ -20,7 +20,6 @@
 #define TURN_BYTES (64u << 10)
 #define PARCEL_COST 1024 // what a parcel costs beside its bytes, in bytes
 #define ANSWER_WAIT_NS (60 * NS_PER_S)
-#define HOST_BYTES 256
 
 // How the body of a request is treated; it goes from one to the next.
 enum way { WAY_HOLD, WAY_STREAM, WAY_SHED, WAY_TOO_LARGE };
@@ -37,9 +36,10 @@ enum answer { ANSWER_OK, ANSWER_JSON, ANSWER_HEALTHY, ANSWER_BUSY, ANSWER_NO, AN
 
 struct post {
     struct observation_sink sink; // as given
-    struct observation_sink rows; // through the pair, counting drops
+    struct observation_sink rows; // through meter and pair, counting drops
     struct observation_sink joined;
     struct pair *pair;
+    struct meter *meter;
     struct once once;
     char *token; // "Bearer TOKEN"
     char *model;
@@ -346,36 +346,18 @@ static bool make_answers(struct post *p)
     return true;
 }
 
-// "HOST:PORT" or "[HOST]:PORT"; the host in figures.
-static enum status address_of(const char *listen, struct addrinfo **out)
-{
-    char host[HOST_BYTES];
-    const char *colon = strrchr(listen, ':');
-    if (!colon || colon - listen >= HOST_BYTES - 1)
-        return ST_RANGE;
-    bool has_brackets = listen[0] == '[' && colon[-1] == ']';
-    (void)snprintf(host, sizeof host, "%.*s",
-                   (int)(colon - listen - (has_brackets ? 2 : 0)),
-                   listen + (has_brackets ? 1 : 0));
-    const struct addrinfo hint = {.ai_flags =
-                                      AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                                  .ai_socktype = SOCK_STREAM};
-    return getaddrinfo(host, colon + 1, &hint, out) == 0 ? ST_OK : ST_RANGE;
-}
-
 static enum status begin_listening(struct post *p, const char *listen)
 {
-    struct addrinfo *at;
+    struct address at;
     ST_TRY(address_of(listen, &at));
-    unsigned flags = MHD_USE_EPOLL | (at->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+    unsigned flags = MHD_USE_EPOLL | (at.at.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     p->daemon = p->mhd->start_daemon(
-        flags, 0, NULL, NULL, take, p, MHD_OPTION_SOCK_ADDR, at->ai_addr,
+        flags, 0, NULL, NULL, take, p, MHD_OPTION_SOCK_ADDR, &at.at,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)POST_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, done, p,
         MHD_OPTION_NOTIFY_CONNECTION, count_client, p,
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-    freeaddrinfo(at);
     if (!p->daemon)
         return ST_EXISTS;
     const union MHD_DaemonInfo *info =
@@ -421,6 +403,10 @@ enum status post_open(const struct post_settings *settings,
     if (st == ST_OK) {
         pair_tell(p->pair);
         p->joined = pair_sink(p->pair);
+        st = meter_open(&p->joined, &p->meter);
+    }
+    if (st == ST_OK) {
+        p->joined = meter_sink(p->meter);
         st = open_unpacker(p, &p->reader);
     }
     if (st == ST_OK && !make_answers(p))
@@ -452,6 +438,7 @@ void post_close(struct post *p)
     unpacker_close(p->reader);
     for (int i = 0; i < POST_STREAMS_MAX; i++)
         unpacker_close(p->stream[i]);
+    meter_close(p->meter);
     pair_close(p->pair);
     mem_free(p->token);
     mem_free(p->model);
@@ -486,6 +473,7 @@ bool post_turn(struct post *p, uint64_t now_ns)
 {
     p->now_ns = now_ns;
     pair_turn(p->pair, now_ns);
+    meter_turn(p->meter, now_ns);
     (void)p->mhd->run(p->daemon);
     for (size_t done_bytes = 0; p->first && done_bytes < TURN_BYTES;)
         done_bytes += read_first(p) + PARCEL_COST;

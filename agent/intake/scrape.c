@@ -67,6 +67,11 @@ void scrape_fini(struct scrape *s)
     mem_free(s->series);
 }
 
+enum status scrape_only(struct scrape *s, struct span model)
+{
+    return word_set(&s->only, model);
+}
+
 void scrape_begin(struct scrape *s, uint64_t now_ns)
 {
     lines_clear(&s->lines);
@@ -193,7 +198,11 @@ static enum status take_sample(struct scrape *s, struct span line)
     struct span number = take_until(&line, " \t");
     if (name.size == 0 || number_of(number, &v) != ST_OK)
         return ST_CORRUPT;
-    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+    if (model.size == 0)
+        model = s->only;
+    bool is_wanted =
+        s->only.size == 0 || span_equal(word_span(&model), word_span(&s->only));
+    for (size_t i = 0; is_wanted && i < sizeof metrics / sizeof *metrics; i++) {
         if (!span_is(name, metrics[i].metric) || model.size == 0 || isnan(v))
             continue;
         ST_TRY(series_of(s, &model, &version, &series));

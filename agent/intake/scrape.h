@@ -30,6 +30,7 @@ struct scrape_series {
 struct scrape {
     struct teller teller;
     struct lines lines;
+    struct word only; // of this model, and what names none is of it; empty: all
     struct scrape_series *series;
     uint32_t n;
     uint64_t strangers; // samples of other metrics
@@ -39,6 +40,10 @@ struct scrape {
 // Keeps the sink. ST_NOMEM.
 MUST_USE enum status scrape_init(struct scrape *s, const struct observation_sink *sink);
 void scrape_fini(struct scrape *s);
+
+// From now on only samples of that model count, and those that name none. ST_CORRUPT:
+// it is no name.
+MUST_USE enum status scrape_only(struct scrape *s, struct span model);
 
 void scrape_begin(struct scrape *s, uint64_t now_ns);
 

@@ -173,6 +173,8 @@ static enum status read_line(void *self, struct span line, uint64_t now_ns,
         until(&line, '|', &section);
         ST_TRY(take_section(d, section));
     }
+    if (metric == METRIC_COUNTER)
+        d->teller.form = FORM_COUNTS;
     if (metric == METRIC_TIME)
         ST_TRY(add_suffix(&d->signal, "_ms"));
     if (is_step(metric, value))

@@ -8,6 +8,7 @@
 
 #include "agent/intake/decoder.h"
 #include "agent/intake/followed.h"
+#include "agent/intake/meter.h"
 #include "agent/intake/pair.h"
 #include "common/base/clock.h"
 #include "common/base/cursor.h"
@@ -25,8 +26,9 @@
 struct tail {
     struct tail_settings settings;
     struct observation_sink sink;
-    struct pair *pair; // where requests and answers of one line are put together
-    struct observation_sink rows; // where rows go: to the pair, or to the sink
+    struct pair *pair;   // where requests and answers of one line are put together
+    struct meter *meter; // where requests of an access log are counted
+    struct observation_sink rows; // where rows go: to one of these, or to the sink
     struct decoder decoder;
     struct tail_stats stats;
     struct followed file;
@@ -59,6 +61,8 @@ static enum status open_decoder(struct tail *t)
         [TAIL_NGINX] = decoder_nginx,
         [TAIL_ENVOY] = decoder_envoy,
         [TAIL_TORCHSERVE] = decoder_torchserve,
+        [TAIL_LABELS] = decoder_jsonl,
+        [TAIL_BENTOML] = decoder_jsonl,
     };
     if ((size_t)t->settings.format >= sizeof open / sizeof *open)
         return ST_RANGE;
@@ -68,6 +72,19 @@ static enum status open_decoder(struct tail *t)
 static bool holds_both_sides(enum tail_format format)
 {
     return format == TAIL_SAGEMAKER || format == TAIL_VERTEX;
+}
+
+static bool is_access_log(enum tail_format format)
+{
+    return format == TAIL_NGINX || format == TAIL_ENVOY || format == TAIL_TORCHSERVE;
+}
+
+static enum status open_meter(struct tail *t)
+{
+    ST_TRY(meter_open(&t->sink, &t->meter));
+    meter_count_rows(t->meter, "requests");
+    t->rows = meter_sink(t->meter);
+    return ST_OK;
 }
 
 // Hands a line to its decoder. What it leaves unpaired goes on alone: the mark that is
@@ -99,6 +116,8 @@ enum status tail_open(const struct tail_settings *settings,
         st = pair_open(&t->sink, 0, &t->pair);
     if (t->pair)
         t->rows = pair_sink(t->pair);
+    if (st == ST_OK && is_access_log(settings->format))
+        st = open_meter(t);
     if (st != ST_OK) {
         tail_close(t);
         return st;
@@ -113,6 +132,7 @@ void tail_close(struct tail *t)
         return;
     followed_close(&t->file);
     pair_close(t->pair);
+    meter_close(t->meter);
     if (t->decoder.close)
         t->decoder.close(t->decoder.self);
     buf_fini(&t->carry);
@@ -134,6 +154,7 @@ struct tail_stats tail_stats(const struct tail *t)
 {
     struct tail_stats stats = t->stats;
     stats.offset = t->offset;
+    stats.rates = t->meter ? meter_stats(t->meter).rates : 0;
     return stats;
 }
 
@@ -419,6 +440,8 @@ static bool follow_on(struct tail *t, size_t left, uint64_t now_ns)
 bool tail_turn(struct tail *t, uint32_t lines_max, uint64_t now_ns)
 {
     uint32_t lines = 0;
+    if (t->meter)
+        meter_turn(t->meter, now_ns);
     while (lines < lines_max) {
         if (t->file.fd < 0 && !open_first(t))
             return false;

@@ -26,6 +26,9 @@ enum tail_format {
     TAIL_NGINX, // access logs
     TAIL_ENVOY,
     TAIL_TORCHSERVE,
+    TAIL_LABELS,  // JSON objects again: what became known later
+    TAIL_BENTOML, // and what BentoML logs for its monitors
+    TAIL_FORMATS
 };
 
 struct tail_settings {
@@ -45,6 +48,7 @@ struct tail_stats {
     uint64_t truncations; // the file became shorter, or its beginning changed
     uint64_t lost_files;  // the marked file was gone after a restart
     uint64_t offset;      // in the present file
+    uint64_t rates;       // that requests of an access log became
 };
 
 struct tail;

@@ -22,6 +22,8 @@ void teller_begin(struct teller *t, uint64_t now_ns, enum observation_side side)
     t->segment.size = t->written.size = t->given_id.size = 0;
     t->has_time = false;
     t->weight = 1;
+    t->form = FORM_VALUES;
+    t->since = t->series = 0;
     t->row = 0;
     flat_clear(&t->flat);
 }
@@ -61,6 +63,9 @@ enum status teller_hand(struct teller *t)
         .has_time = t->has_time,
         .written = word_span(&t->written),
         .weight = t->weight,
+        .form = t->form,
+        .since = t->since,
+        .series = t->series,
         .row = t->row++,
     };
     o.value = flat_row(&t->flat, &o.values);

@@ -30,6 +30,9 @@ struct teller {
     uint64_t t;
     bool has_time;
     double weight;
+    enum signal_form form;
+    uint64_t since;
+    uint64_t series;
     uint32_t row; // of the message
     struct flat flat;
 };
