@@ -341,9 +341,12 @@ static void bench_whole(enum quantile_type type, uint32_t k)
     parts_close(&p);
 }
 
+// No argument: lognormal values, then whole sketches. --long: of all shapes. --whole:
+// no values.
 int main(int argc, char **argv)
 {
     bool is_long = argc > 1 && strcmp(argv[1], "--long") == 0;
+    bool is_whole = argc > 1 && strcmp(argv[1], "--whole") == 0;
     pool_f32 = malloc(POOL * sizeof *pool_f32);
     pool_f64 = malloc(POOL * sizeof *pool_f64);
     if (!pool_f32 || !pool_f64)
@@ -351,7 +354,8 @@ int main(int argc, char **argv)
     bench_print_machine();
     fill_pool(LOGNORMAL);
     bench_yardsticks();
-    bench_values(is_long);
+    if (!is_whole)
+        bench_values(is_long);
     printf("\nns, sketches of 1e6 lognormal values\n");
     printf(
         "type       k   bytes    merge  m.bytes     view   rank cdf100  parse  write "
