@@ -164,6 +164,9 @@ SHORT = {
     "threads": (build_tsan, suite_threads, "threads, under their sanitizer"),
 }
 LONG = {
+    "big-endian": (build_asan,
+                   lambda: pytest("tests/conformance/big_endian_test.py", KEDGE_LONG=1),
+                   "sketches on an emulated machine of the other byte order"),
     "crash-long": (build_asan,
                    lambda: pytest("tests/crash", 3 * 3600, KEDGE_LONG=1),
                    "500 kills"),

@@ -112,6 +112,8 @@ static enum command_next refuse_option(const struct parsing *p, const struct row
     }
     if (optopt && optopt < ROW_CODE && strncmp(word, "--", 2) != 0) {
         buf_printf(p->message, "there is no option -%c", optopt);
+        if (optopt >= '0' && optopt <= '9')
+            buf_put_text(p->message, "; write -- before a negative number");
         return refused(p);
     }
     char name[64];

@@ -16,6 +16,7 @@
 #include "common/setup/command.h"
 #include "common/sketch/quantile.h"
 #include "controller/cli/cli.h"
+#include "controller/cli/sketch_other.h"
 #include "controller/cli/sketch_profile.h"
 #include "controller/cli/talk.h"
 
@@ -42,9 +43,19 @@ static int complain_file(const char *path, enum status st)
     return st == ST_NOTFOUND ? CLI_NOT_FOUND : CLI_USAGE;
 }
 
+static enum status read_stdin(struct buf *bytes)
+{
+    char part[4096];
+    size_t n;
+    while ((n = fread(part, 1, sizeof part, stdin)) > 0)
+        buf_put(bytes, part, n);
+    return ferror(stdin) ? ST_IO : bytes->failed;
+}
+
 static int read_file(const char *path, struct buf *bytes)
 {
-    enum status st = file_read(path, bytes);
+    enum status st =
+        strcmp(path, "-") == 0 ? read_stdin(bytes) : file_read(path, bytes);
     return st == ST_OK ? CLI_FINE : complain_file(path, st);
 }
 
@@ -65,20 +76,35 @@ static enum status choose_type(const struct command_line *line, struct span byte
     return ST_OK;
 }
 
+static int complain_bytes(const struct command_line *line, const char *path,
+                          struct span bytes)
+{
+    const char *as_float = "", *as_double = "";
+    if (quantile_check(QUANTILE_FLOAT, bytes, &as_float) == ST_OK)
+        as_float = "it is one of floats";
+    if (quantile_check(QUANTILE_DOUBLE, bytes, &as_double) == ST_OK)
+        as_double = "it is one of doubles";
+    if (command_has(line, "type"))
+        talk_complain("%s: no KLL sketch of %ss: %s", path,
+                      command_u64(line, "type") ? "double" : "float",
+                      command_u64(line, "type") ? as_double : as_float);
+    else if (strcmp(as_float, as_double) == 0)
+        talk_complain("%s: no KLL sketch: %s", path, as_float);
+    else
+        talk_complain("%s: no KLL sketch: of floats, %s; of doubles, %s", path,
+                      as_float, as_double);
+    return CLI_UNHEALTHY;
+}
+
 static int parse_file(const struct command_line *line, const char *path,
                       struct span bytes, struct opened *out)
 {
     enum quantile_type type = QUANTILE_FLOAT;
-    const char *why = "its length fits neither float nor double items";
     enum status st = choose_type(line, bytes, &type, &out->is_any_type);
     if (st == ST_OK)
-        st = quantile_check(type, bytes, &why);
-    if (st == ST_CORRUPT) {
-        talk_complain("%s: no KLL sketch of %zu bytes: %s", path, bytes.size, why);
-        return CLI_UNHEALTHY;
-    }
-    if (st == ST_OK)
         st = quantile_parse(type, bytes, random_os(), &out->sketch);
+    if (st == ST_CORRUPT)
+        return complain_bytes(line, path, bytes);
     if (st == ST_OK)
         st = quantile_view_open(quantile_k(out->sketch), &out->view);
     if (st == ST_OK)
@@ -181,18 +207,27 @@ static void show_table(struct opened *o, struct buf *out)
 static int show(void *program, const struct command_line *line)
 {
     (void)program;
-    struct opened o;
-    struct buf out;
+    const char *path = command_operand(line, 0);
+    struct opened o = {0};
+    struct buf bytes, out;
+    bool as_json = wants_json(line), is_other = false;
+    buf_init(&bytes, FILE_MAX);
     buf_init(&out, OUT_MAX);
-    int code = open_file(line, command_operand(line, 0), &o);
-    if (code == CLI_FINE) {
-        if (wants_json(line))
+    int code = read_file(path, &bytes);
+    if (code == CLI_FINE)
+        code = cli_sketch_show_other(path, buf_span(&bytes), as_json, &out, &is_other);
+    if (code == CLI_FINE && !is_other)
+        code = parse_file(line, path, buf_span(&bytes), &o);
+    if (code == CLI_FINE && !is_other) {
+        if (as_json)
             show_json(&o, &out);
         else
             show_table(&o, &out);
-        code = print(&out);
     }
+    if (code == CLI_FINE)
+        code = print(&out);
     opened_fini(&o);
+    buf_fini(&bytes);
     buf_fini(&out);
     return code;
 }
@@ -276,8 +311,12 @@ static int ranks(void *program, const struct command_line *line)
         put_key_number(&j, "value", value);
         json_key_f64(&j, "rank", upto);
         json_key_f64(&j, "exclusive", below);
+        json_key_f64(&j, "error", quantile_rank_error(quantile_min_k(o.sketch)));
         json_object_end(&j);
     }
+    if (code == CLI_FINE && !as_json)
+        buf_printf(&out, "each within %.3f %% at 99 %% confidence\n",
+                   100 * quantile_rank_error(quantile_min_k(o.sketch)));
     if (as_json) {
         json_array_end(&j);
         buf_put_u8(&out, '\n');
@@ -286,6 +325,78 @@ static int ranks(void *program, const struct command_line *line)
         code = print(&out);
     opened_fini(&o);
     buf_fini(&out);
+    return code;
+}
+
+// Points of the command line, ascending.
+static int read_points(const struct command_line *line, double *point)
+{
+    for (size_t i = 1; i < line->operands; i++) {
+        const char *text = command_operand(line, i);
+        if (!read_number(text, &point[i - 1])) {
+            talk_complain("'%s' is no number", text);
+            return CLI_USAGE;
+        }
+        if (i > 1 && !(point[i - 2] < point[i - 1])) {
+            talk_complain("'%s': the points must ascend", text);
+            return CLI_USAGE;
+        }
+    }
+    return CLI_FINE;
+}
+
+static void put_shares(const struct command_line *line, const struct opened *o,
+                       const double *point, const double *share, struct buf *out)
+{
+    struct json j;
+    size_t n = line->operands - 1;
+    double error = quantile_pmf_error(quantile_min_k(o->sketch));
+    if (!wants_json(line)) {
+        for (size_t i = 0; i <= n; i++)
+            buf_printf(out, "%-14.9g < x <= %-14.9g %.6f\n",
+                       i ? point[i - 1] : -INFINITY, i < n ? point[i] : INFINITY,
+                       share[i]);
+        buf_printf(out, "each within %.3f %% at 99 %% confidence\n", 100 * error);
+        return;
+    }
+    json_init(&j, out);
+    json_array(&j);
+    for (size_t i = 0; i <= n; i++) {
+        json_object(&j);
+        put_key_number(&j, "above", i ? point[i - 1] : -INFINITY);
+        put_key_number(&j, "upto", i < n ? point[i] : INFINITY);
+        json_key_f64(&j, "share", share[i]);
+        json_key_f64(&j, "error", error);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    buf_put_u8(out, '\n');
+}
+
+static int shares(void *program, const struct command_line *line)
+{
+    (void)program;
+    struct opened o;
+    struct buf out;
+    size_t n = line->operands - 1;
+    double *point = mem_zero(2 * n + 1, sizeof *point);
+    if (!point)
+        return complain_file(command_operand(line, 0), ST_NOMEM);
+    double *share = point + n;
+    buf_init(&out, OUT_MAX);
+    int code = open_file(line, command_operand(line, 0), &o);
+    if (code == CLI_FINE)
+        code = read_points(line, point);
+    if (code == CLI_FINE) {
+        if (quantile_view_pmf(o.view, point, n, QUANTILE_INCLUSIVE, share) != ST_OK)
+            for (size_t i = 0; i <= n; i++)
+                share[i] = NAN; // of nothing
+        put_shares(line, &o, point, share, &out);
+        code = print(&out);
+    }
+    opened_fini(&o);
+    buf_fini(&out);
+    mem_free(point);
     return code;
 }
 
@@ -308,36 +419,55 @@ static int write_sketch(const struct command_line *line, struct quantile *q)
     return st == ST_OK ? CLI_FINE : complain_file(path ? path : "stdout", st);
 }
 
-// Into a sketch of the first file's kind, with the k that is asked for or that one's.
+// What a merge makes: of the first file's k unless one is asked for, and of the type of
+// the first sketch that has one, since an empty one is of either.
+struct merging {
+    const struct command_line *line;
+    struct quantile *into; // NULL until a type is known
+    uint32_t k;
+};
+
+static int merge_one(struct merging *m, const char *path, struct opened *o)
+{
+    enum status st = ST_OK;
+    m->k = m->k ? m->k : quantile_k(o->sketch);
+    if (o->is_any_type)
+        return CLI_FINE;
+    if (!m->into)
+        st = quantile_open(quantile_type_of(o->sketch), m->k, random_os(), &m->into);
+    if (st == ST_OK)
+        st = quantile_merge(m->into, o->sketch);
+    if (st == ST_OK)
+        return CLI_FINE;
+    if (st != ST_RANGE)
+        return complain_file(path, st);
+    talk_complain("%s: float and double sketches do not merge", path);
+    return CLI_USAGE;
+}
+
 static int merge(void *program, const struct command_line *line)
 {
     (void)program;
-    struct quantile *into = NULL;
+    struct merging m = {line, NULL, 0};
+    if (command_has(line, "k"))
+        m.k = (uint32_t)command_u64(line, "k");
     int code = CLI_FINE;
     for (size_t i = 0; code == CLI_FINE && i < line->operands; i++) {
-        const char *path = command_operand(line, i);
         struct opened o;
+        const char *path = command_operand(line, i);
         code = open_file(line, path, &o);
-        enum status st = ST_OK;
-        if (code == CLI_FINE && !into) {
-            uint32_t k = command_has(line, "k") ? (uint32_t)command_u64(line, "k")
-                                                : quantile_k(o.sketch);
-            st = quantile_open(quantile_type_of(o.sketch), k, random_os(), &into);
-        }
-        bool is_empty = code == CLI_FINE && quantile_n(o.sketch) == 0;
-        if (code == CLI_FINE && st == ST_OK && !is_empty)
-            st = quantile_merge(into, o.sketch);
-        if (st == ST_RANGE) {
-            talk_complain("%s: float and double sketches do not merge", path);
-            code = CLI_USAGE;
-        } else if (st != ST_OK) {
-            code = complain_file(path, st);
-        }
+        if (code == CLI_FINE)
+            code = merge_one(&m, path, &o);
         opened_fini(&o);
     }
+    enum status st = ST_OK;
+    if (code == CLI_FINE && !m.into)
+        st = quantile_open(QUANTILE_FLOAT, m.k, random_os(), &m.into);
+    if (st != ST_OK)
+        code = complain_file("merge", st);
     if (code == CLI_FINE)
-        code = write_sketch(line, into);
-    quantile_close(into);
+        code = write_sketch(line, m.into);
+    quantile_close(m.into);
     return code;
 }
 
@@ -434,6 +564,8 @@ static const struct verb_row verbs[] = {
      read_options, COUNT(read_options), NULL},
     {"rank", "FILE VALUE...", "ranks of these values", ranks, read_options,
      COUNT(read_options), NULL},
+    {"pmf", "FILE POINT...", "shares of the values between these ascending points",
+     shares, read_options, COUNT(read_options), NULL},
     {"merge", "FILE...", "one sketch of many, of any k", merge, merge_options,
      COUNT(merge_options), NULL},
     {"profile", "[FILE]", "all that is kept of each column of a table, or of numbers",
@@ -446,7 +578,9 @@ static const struct verb_row verbs[] = {
 
 static const struct command command = {
     .program = "kedge sketch",
-    .purpose = "quantile sketches in the Apache DataSketches KLL format",
+    .purpose =
+        "sketches in the Apache DataSketches formats: quantiles (KLL); 'show' reads "
+        "HLL and Frequent Items too",
     .verb = verbs,
     .verbs = COUNT(verbs),
 };
