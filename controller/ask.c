@@ -11,17 +11,18 @@
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/trust/sign.h"
+#include "controller/ask_incident.h"
 #include "controller/core.h"
 #include "controller/gate/door.h"
 #include "controller/log/keys.h"
 #include "controller/log/records.h"
-#include "controller/watch/scene.h"
 #include "proto/messages/catalog.h"
 #include "proto/messages/record.h"
 
 #define EXIT_USAGE 2
 #define EXIT_DENIED 4
 #define EXIT_BUSY 7
+#define OWN_ARGS 8 // that the controller adds
 #define TOKEN_LIFE_NS (3600 * NS_PER_S)
 #define SILENT_NS FLEET_SILENCE_NS
 
@@ -175,27 +176,6 @@ static uint64_t heard(void *self, const uint8_t *agent)
     return a ? a->seen_ns : 0;
 }
 
-// Which model caused it? The watch answers, from the store alone.
-static enum status why(struct shelf *s, const struct query_ask *ask, struct json *j,
-                       const char **fault)
-{
-    struct span at = pairs_get(ask->arg, ask->args, "at");
-    struct span endpoint = pairs_get(ask->arg, ask->args, "endpoint");
-    struct scene_ask q = {.kpi = pairs_get(ask->arg, ask->args, "kpi"),
-                          .model = pairs_get(ask->arg, ask->args, "model")};
-    if (endpoint.size)
-        q.kpi = endpoint;
-    *fault = "at: write it like 2026-03-01T14:05:00Z";
-    if (at.size)
-        ST_TRY(text_time(at, &q.at_ns));
-    *fault = "say --kpi NAME, --endpoint NAME or --model NAME";
-    if (q.kpi.size == 0 && q.model.size == 0)
-        return ST_RANGE;
-    return scene_answer(s, &q, j, fault);
-}
-
-static const struct query_guest guest = {.why = why};
-
 static void query(struct core *c, struct shelf *s, const struct question *q)
 {
     struct query_ask ask = {.verb = q->q.verb,
@@ -205,7 +185,7 @@ static void query(struct core *c, struct shelf *s, const struct question *q)
                             .now_ns = c->wall_ns,
                             .silent_ns = SILENT_NS,
                             .heard = heard,
-                            .guest = &guest,
+                            .guest = ask_incident_guest(),
                             .heard_self = c->fleet};
     struct buf out;
     uint8_t code = 0;
@@ -250,17 +230,18 @@ static void fill_command(const struct question *q, struct entry_command *e)
     e->actor = span_text(q->name);
     e->role = span_text(q->role);
     e->blob = q->q.blob;
-    for (uint32_t i = 0; i < q->q.args && e->args + 2 < ENTRY_ARGS_MAX; i++) {
+    for (uint32_t i = 0; i < q->q.args && e->args + OWN_ARGS < ENTRY_ARGS_MAX; i++) {
         // What the controller itself puts in must not come from outside.
         bool is_ours =
-            span_is(q->q.verb, "agent.token") &&
-            (span_is(q->q.arg[i].key, "id") || span_is(q->q.arg[i].key, "pub"));
+            (span_is(q->q.verb, "agent.token") &&
+             (span_is(q->q.arg[i].key, "id") || span_is(q->q.arg[i].key, "pub"))) ||
+            (q->q.arg[i].key.size && q->q.arg[i].key.data[0] == '@');
         if (!is_ours)
             e->arg[e->args++] = (struct entry_arg){q->q.arg[i].key, q->q.arg[i].value};
     }
 }
 
-static void command(struct core *c, const struct question *q)
+static void command(struct core *c, struct shelf *s, const struct question *q)
 {
     struct waiter *w = core_wait(c);
     if (!w) {
@@ -279,8 +260,11 @@ static void command(struct core *c, const struct question *q)
     enum status st = ST_OK;
     if (span_is(q->q.verb, "agent.token"))
         st = draw_token(c, &e, w, &hex);
+    struct ask_said said;
+    ask_incident_add(s, c->wall_ns, &e, &said);
     buf_clear(&c->body);
     entry_put_command(&c->body, &e);
+    ask_said_fini(&said);
     if (st == ST_OK)
         st = core_gather(c, TAPE_COMMAND, buf_span(&c->body), NULL);
     if (st != ST_OK) {
@@ -297,13 +281,13 @@ static void take_question(struct core *c, struct shelf *s, struct question *q)
         refuse(c, q, EXIT_DENIED, "this key belongs to no operator");
     else if (query_knows(q->q.verb))
         query(c, s, q);
-    else if (q->q.args + 2 > ENTRY_ARGS_MAX)
+    else if (q->q.args + OWN_ARGS > ENTRY_ARGS_MAX)
         refuse(c, q, EXIT_USAGE, "too many arguments");
     else if (c->is_stuck || c->is_full)
         refuse(c, q, EXIT_BUSY,
                "the store takes nothing at the moment: see the controller's log");
     else
-        command(c, q);
+        command(c, s, q);
 }
 
 void ask_take(struct core *c, const struct line_message *m)

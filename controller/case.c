@@ -28,6 +28,7 @@ static const char usage[] =
     "  --signals FILE   windows of all entities; may be repeated, in order of time\n"
     "  --lineage FILE   upstream,downstream\n"
     "  --events FILE    t,entity,kind\n"
+    "  --segment S      only what is in this segment: \"eu\" or \"region=eu\"\n"
     "  -o json|table    form of the answer (default: table to a terminal, else json)\n"
     "Files that are not named are looked for beside the case.\n";
 
@@ -36,6 +37,7 @@ static const struct option options[] = {{"case", required_argument, NULL, 'c'},
                                         {"signals", required_argument, NULL, 's'},
                                         {"lineage", required_argument, NULL, 'l'},
                                         {"events", required_argument, NULL, 'e'},
+                                        {"segment", required_argument, NULL, 'g'},
                                         {"output", required_argument, NULL, 'o'},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
@@ -52,6 +54,8 @@ static bool take_option(int c, struct case_request *q, bool *json)
         q->lineage = optarg;
     else if (c == 'e')
         q->events = optarg;
+    else if (c == 'g')
+        q->segment = optarg;
     else if (c == 'o' && strcmp(optarg, "json") == 0)
         *json = true;
     else if (c == 'o' && strcmp(optarg, "table") == 0)
@@ -90,7 +94,7 @@ static void write_answer(const struct blame_case *c, const struct blame_answer *
     struct json j;
     json_init(&j, out);
     json_object(&j);
-    blame_report_json(c, a, BLAME_UNIX_S, &j);
+    blame_report_json(c, a, BLAME_UNIX_S, BLAME_NAMES, &j);
     json_object_end(&j);
     buf_put_text(out, "\n");
 }
@@ -118,6 +122,7 @@ static enum status answer(const struct case_request *q, bool as_json, char *why)
         return ST_NOMEM;
     enum status st = case_files_read(q, files, why);
     if (st == ST_OK) {
+        files->texts.segment = span_text(q->segment ? q->segment : "");
         st = case_data_read(&files->texts, &c, why);
         case_files_fini(files);
     }

@@ -189,8 +189,46 @@ static enum status fill(const struct case_texts *t, struct blame_case *c, char *
     return case_csv_events(t->events, c, why);
 }
 
-static enum status build(const struct case_texts *t, const struct asked *asked,
-                         struct blame_case *out, char *why)
+// "segments": {"m1": "eu"} and "facts": {"m1": {"rack": "r2"}}: what things are
+// besides.
+static enum status add_fact(struct blame_case *c, const char *entity, const char *key,
+                            struct json_object *v, char *why)
+{
+    uint32_t e;
+    if (!json_object_is_type(v, json_type_string) || key[0] == 0 ||
+        json_object_get_string_len(v) == 0)
+        return wrong(why, key, "a text is expected");
+    // Nothing is known of a thing without windows and without a place.
+    if (blame_case_find(c, span_text(entity), &e) != ST_OK)
+        return ST_OK;
+    return blame_case_fact(c, e, span_text(key), span_text(json_object_get_string(v)));
+}
+
+static enum status add_facts(struct json_object *root, struct blame_case *c, char *why)
+{
+    struct json_object *all = NULL;
+    if (json_object_object_get_ex(root, "segments", &all)) {
+        if (!json_object_is_type(all, json_type_object))
+            return wrong(why, "segments", "an object is expected");
+        json_object_object_foreach(all, entity, value)
+            ST_TRY(add_fact(c, entity, "segment", value, why));
+    }
+    if (!json_object_object_get_ex(root, "facts", &all))
+        return ST_OK;
+    if (!json_object_is_type(all, json_type_object))
+        return wrong(why, "facts", "an object is expected");
+    json_object_object_foreach(all, entity, each)
+    {
+        if (!json_object_is_type(each, json_type_object))
+            return wrong(why, entity, "an object is expected");
+        json_object_object_foreach(each, key, value)
+            ST_TRY(add_fact(c, entity, key, value, why));
+    }
+    return ST_OK;
+}
+
+static enum status build(const struct case_texts *t, struct json_object *root,
+                         const struct asked *asked, struct blame_case *out, char *why)
 {
     uint64_t *start;
     uint32_t windows;
@@ -199,10 +237,15 @@ static enum status build(const struct case_texts *t, const struct asked *asked,
     mem_free(start);
     ST_TRY(st);
     st = fill(t, out, why);
+    if (st == ST_OK)
+        st = add_facts(root, out, why);
     if (st == ST_OK) {
         st = blame_case_seal(out, &asked->q);
         if (st == ST_RANGE)
-            (void)snprintf(why, CASE_WHY, "the times leave no windows to search");
+            (void)snprintf(why, CASE_WHY,
+                           asked->q.segment.size
+                               ? "nothing is in that segment, or no windows to search"
+                               : "the times leave no windows to search");
     }
     if (st != ST_OK)
         blame_case_fini(out);
@@ -213,13 +256,13 @@ enum status case_data_read(const struct case_texts *t, struct blame_case *out,
                            char *why)
 {
     struct json_object *root;
-    struct asked asked = {.window_ns = 0};
+    struct asked asked = {.window_ns = 0, .q.segment = t->segment};
     enum status st = parse(t->question, &root);
     if (st != ST_OK)
         return st == ST_CORRUPT ? wrong(why, "the file", "no JSON") : st;
     st = read_question(root, &asked, why);
     if (st == ST_OK)
-        st = build(t, &asked, out, why);
+        st = build(t, root, &asked, out, why);
     json_object_put(root);
     return st;
 }

@@ -23,6 +23,7 @@ struct case_texts {
     struct span signals[CASE_SIGNAL_FILES];
     uint32_t signal_files;
     struct span lineage, events;
+    struct span segment; // that is asked about, or empty
 };
 
 // Builds and seals the case. `why` (CASE_WHY bytes) says what is wrong with the text.

@@ -20,6 +20,7 @@ struct case_request {
     const char *signals[CASE_SIGNAL_FILES];
     uint32_t signal_files;
     const char *lineage, *events;
+    const char *segment; // that is asked about, or NULL
 };
 
 // The texts, and the memory that they lie in.

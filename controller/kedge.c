@@ -12,6 +12,7 @@
 #include "controller/backup.h"
 #include "controller/calibrate.h"
 #include "controller/care.h"
+#include "controller/bundle.h"
 #include "controller/case.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/sketch.h"
@@ -73,6 +74,8 @@ static const struct verb_row rows[] = {
      say_usage, NULL, 0, NULL},
     {"sketch", "[VERB]", "read, merge and build quantile sketches in files", say_usage,
      NULL, 0, NULL},
+    {"incident verify", "FILE", "check an exported incident, and ask no controller",
+     say_usage, NULL, 0, NULL},
     {"ingest", "[FILE]", "read payloads as the agent would", say_usage, NULL, 0, NULL},
 };
 
@@ -88,7 +91,7 @@ static const struct local {
     {{"replay", NULL}, 1, replay_main},       {{"sketch", NULL}, 1, cli_sketch},
     {{"ingest", NULL}, 1, ingest_main},       {{"why", NULL}, 1, case_main},
     {{"explain", NULL}, 1, explain_main},     {{"backtest", NULL}, 1, backtest_main},
-    {{"calibrate", NULL}, 1, calibrate_main},
+    {{"calibrate", NULL}, 1, calibrate_main}, {{"incident", "verify"}, 2, bundle_main},
 };
 
 // "why" goes to the controller, but for a recorded case.

@@ -154,13 +154,45 @@ static const struct question questions[] = {
             {"suspects.0.changes", "changes", "at what"})}},
     {"why incident", // what "why" becomes when a KPI, an endpoint or a time is named
      "why",
+     {"model"},
+     false,
+     {"", LISTS({"suspects", NULL, "rank model score onset path"}), .raw = "text"}},
+    {"incident list",
+     "incident.list",
      {NULL},
      false,
-     {"verdict confidence incident=kpi.name onset=kpi.onset looked_at reaching next",
-      LISTS({"suspects", "suspects",
+     {"mean_detect_s mean_recover_s",
+      LISTS({"incidents", "incidents",
+             "incident state tier cause kind model kpi onset alerts open=open_alerts "
+             "detect_s recover_s served=served_while_bad true_cause"})}},
+    {"incident show",
+     "incident.show",
+     {"incident"},
+     false,
+     {"incident state tier cause kind model kpi onset noticed opened acked_by cleared "
+      "closed closed_by true_cause closed_why alerts open_alerts reopened detect_s "
+      "recover_s served_while_bad verdict=answer.verdict "
+      "confidence=answer.confidence answered next=answer.next",
+      LISTS({"members", "alerts", "alert model version onset joined left rows"},
+            {"answer.suspects", "suspects",
              "rank model score onset path signal before now explained_by"},
-            {"suspects.0.changes", "changes of the first", "at kind fits"},
-            {"exonerated", "exonerated", "count reason"})}},
+            {"answer.common", "what moved shares",
+             "key value moved_with moved all_with all"},
+            {"past", "nearest in the past", "incident likeness cause why onset"},
+            {"timeline", "what happened", "at source kind model actor text"})}},
+    {"incident open", "incident.open", {NULL}, false, {"incident state", NULL, 0}},
+    {"incident ack", "incident.ack", {"incident"}, false, {"incident state", NULL, 0}},
+    {"incident close",
+     "incident.close",
+     {"incident"},
+     false,
+     {"incident state", NULL, 0}},
+    {"incident reopen",
+     "incident.reopen",
+     {"incident"},
+     false,
+     {"incident state", NULL, 0}},
+    {"incident export", "incident.export", {"incident"}, false, {"", .raw = NULL}},
     {"lineage show",
      "lineage.show",
      {NULL},
@@ -283,6 +315,10 @@ static int ask_as(const struct command_line *line, const char *path)
     int code = talk_open(&t, line);
     if (code == CLI_FINE) {
         add_options(&t);
+        // A whole table comes from the controller as text.
+        if (q->view.raw && strcmp(q->view.raw, "text") == 0 &&
+            talk_form(line) == RENDER_TABLE)
+            talk_add(&t, "form", span_text("text"));
         code = add_operands(&t, q, &blob);
     }
     if (code == CLI_FINE)
@@ -304,7 +340,8 @@ static int ask_why(void *program, const struct command_line *line)
 {
     (void)program;
     bool is_wide = command_has(line, "kpi") || command_has(line, "endpoint") ||
-                   command_has(line, "at");
+                   command_has(line, "at") || command_has(line, "segment") ||
+                   command_has(line, "known");
     return ask_as(line, is_wide ? "why incident" : "why");
 }
 
@@ -328,7 +365,28 @@ static const struct option_row why_options[] = {
      NULL},
     {"kpi", 0, VALUE_NAME, NULL, "the business signal that fell", NULL, NULL},
     {"endpoint", 0, VALUE_NAME, NULL, "where it was noticed", NULL, NULL},
+    {"at", 0, VALUE_TEXT, NULL, "when it was noticed; now if absent", NULL, "TIME"},
+    {"segment", 0, VALUE_TEXT, NULL, "only what is in it: eu, or region=eu", NULL,
+     "SEGMENT"},
+    {"known", 0, VALUE_TEXT, NULL, "only what was known by then; now if absent", NULL,
+     "TIME"}};
+static const struct option_row incident_list_options[] = {
+    {"state", 0, VALUE_TEXT, NULL, "only these", "open|acked|cleared|closed", NULL},
+    {"model", 0, VALUE_NAME, NULL, "only this model's", NULL, NULL}};
+static const struct option_row incident_show_options[] = {
+    {"known", 0, VALUE_TEXT, NULL, "the answer as it could have been given then", NULL,
+     "TIME"}};
+static const struct option_row incident_open_options[] = {
+    {"kpi", 0, VALUE_NAME, NULL, "the business signal that fell", NULL, NULL},
+    {"endpoint", 0, VALUE_NAME, NULL, "where it was noticed", NULL, NULL},
+    {"model", 0, VALUE_NAME, NULL, "the model that went wrong", NULL, NULL},
     {"at", 0, VALUE_TEXT, NULL, "when it was noticed; now if absent", NULL, "TIME"}};
+static const struct option_row incident_close_options[] = {
+    {"cause", 0, VALUE_TEXT, NULL, "what it was: a name, none or unknown", NULL,
+     "NAME"},
+    {"why", 0, VALUE_TEXT, NULL, "for whoever meets it again", NULL, NULL}};
+static const struct option_row incident_note_options[] = {
+    {"why", 0, VALUE_TEXT, NULL, "a note for the audit log", NULL, NULL}};
 static const struct option_row lineage_options[] = {
     {"from", 0, VALUE_TEXT, NULL, "since when it holds; now if absent", NULL, "TIME"},
     {"force", 0, VALUE_FLAG, NULL, "import it with a circle in it", NULL, NULL}};
@@ -361,6 +419,12 @@ static const struct option_row token_options[] = {
     {"count", 0, VALUE_NUMBER, "1", "how often it may be used", "1..1024", NULL},
     {"require-approval", 0, VALUE_FLAG, NULL, "an admin approves each agent", NULL,
      NULL}};
+static const struct option_row event_list_options[] = {
+    {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL},
+    {"audit", 0, VALUE_FLAG, NULL, "with the audit log, on one line of time", NULL,
+     NULL},
+    {"since", 0, VALUE_TEXT, NULL, "only what is not older; with --audit", NULL,
+     "TIME"}};
 static const struct option_row event_options[] = {
     {"model", 0, VALUE_NAME, NULL, "the model that it is about", NULL, NULL},
     {"host", 0, VALUE_NAME, NULL, "the host that it is about", NULL, NULL},
@@ -413,6 +477,20 @@ static const struct verb_row verbs[] = {
      OPTIONS(model_options), NULL},
     {"why", "[NAME]", "what caused it, and would a rollback help?", ask_why,
      OPTIONS(why_options), NULL},
+    {"incident list", "", "causes that alerts go back to, and what they cost", ask,
+     OPTIONS(incident_list_options), NULL},
+    {"incident show", "INCIDENT", "one of them, with its answer and what happened", ask,
+     OPTIONS(incident_show_options), NULL},
+    {"incident open", "", "ask about a symptom that raised no alert, and keep it", ask,
+     OPTIONS(incident_open_options), NULL},
+    {"incident ack", "INCIDENT", "seen: it calls nobody until it clears", ask,
+     OPTIONS(incident_note_options), NULL},
+    {"incident close", "INCIDENT", "say what it was: later answers learn from it", ask,
+     OPTIONS(incident_close_options), NULL},
+    {"incident reopen", "INCIDENT", "it was not over", ask,
+     OPTIONS(incident_note_options), NULL},
+    {"incident export", "INCIDENT",
+     "the incident with its evidence, for incident verify", ask, NULL, 0, NULL},
     {"lineage show", "", "what feeds what", ask, OPTIONS(moment_options), NULL},
     {"lineage import", "FILE", "declare what feeds what from a time on", ask,
      OPTIONS(lineage_options), NULL},
@@ -438,7 +516,7 @@ static const struct verb_row verbs[] = {
     {"event record", "KIND TEXT", "note what happened, for who asks why later", ask,
      OPTIONS(event_options), NULL},
     {"event list", "", "deployments, changes, notices, in order", ask,
-     OPTIONS(model_options), NULL},
+     OPTIONS(event_list_options), NULL},
 };
 
 static const struct option_row common_options[] = {

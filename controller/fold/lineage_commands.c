@@ -61,7 +61,7 @@ static enum status import(const struct order_of *o, const struct lineage *l)
         return command_refused(o, EXIT_CONFLICT,
                                "there is a circle in it: kedge lineage check shows it, "
                                "--force imports it all the same");
-    ST_TRY(lineage_put(o->s, from, o->c->blob));
+    ST_TRY(lineage_put(o->s, from, o->f->moment.now_ns, o->c->blob));
     ST_TRY(command_audit(o, span_text("@lineage"), (struct span){0}));
     return say_counts(o, from, l);
 }
@@ -83,7 +83,7 @@ static enum status put_point(const struct order_of *o, struct span name, uint64_
                              double value)
 {
     uint8_t bytes[8];
-    struct shelf_key k = key_signal(name, at);
+    struct shelf_key k = key_signal(name, at, o->f->moment.now_ns);
     store_le_f64(bytes, value);
     return shelf_put(o->s, SHELF_COMPONENT, &k, span_of(bytes, sizeof bytes));
 }

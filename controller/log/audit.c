@@ -132,6 +132,13 @@ enum status audit_leaf(struct shelf *s, uint64_t number, struct span *bytes)
     return st == ST_NOTFOUND ? ST_RANGE : st;
 }
 
+enum status audit_proof(struct shelf *s, uint64_t number, uint64_t leaves,
+                        struct chain_hash *path, uint32_t *paths)
+{
+    struct chain_store chain = chain_of(s);
+    return chain_inclusion(&chain, number, leaves, path, paths);
+}
+
 // What the walk over the leaves checks besides their hashes.
 struct check {
     struct shelf *shelf;

@@ -8,6 +8,7 @@
 
 #include "common/base/span.h"
 #include "common/base/status.h"
+#include "common/trust/chain.h"
 #include "controller/log/judged.h"
 #include "controller/log/shelf.h"
 
@@ -35,6 +36,11 @@ MUST_USE enum status audit_head(struct shelf *s, uint64_t *leaves, uint8_t root[
 // of the shelf. ST_RANGE: there are not so many leaves.
 MUST_USE enum status audit_root(struct shelf *s, uint64_t leaves, uint8_t root[32]);
 MUST_USE enum status audit_leaf(struct shelf *s, uint64_t number, struct span *bytes);
+
+// The proof that leaf `number` lies in the tree over the first `leaves`: CHAIN_PATH_MAX
+// hashes of 32 bytes at most. ST_RANGE.
+MUST_USE enum status audit_proof(struct shelf *s, uint64_t number, uint64_t leaves,
+                                 struct chain_hash *path, uint32_t *paths);
 
 // What a check of everything found.
 struct audit_report {

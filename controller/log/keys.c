@@ -339,6 +339,48 @@ struct shelf_key key_alerts(void)
     return shelf_key_of('a');
 }
 
+struct shelf_key key_incident(const uint8_t *incident)
+{
+    return tagged_bytes('i', span_of(incident, 16));
+}
+
+struct shelf_key key_incidents(void)
+{
+    return shelf_key_of('i');
+}
+
+struct shelf_key key_members(const uint8_t *incident)
+{
+    return tagged_bytes('m', span_of(incident, 16));
+}
+
+struct shelf_key key_member(const uint8_t *incident, const uint8_t *alert)
+{
+    struct shelf_key k = key_members(incident);
+    shelf_key_bytes(&k, span_of(alert, 16));
+    return k;
+}
+
+struct shelf_key key_incident_of(const uint8_t *alert)
+{
+    return tagged_bytes('n', span_of(alert, 16));
+}
+
+struct shelf_key key_active(const uint8_t *incident)
+{
+    return tagged_bytes('q', span_of(incident, 16));
+}
+
+struct shelf_key key_actives(void)
+{
+    return shelf_key_of('q');
+}
+
+struct shelf_key key_suspected(struct span name)
+{
+    return tagged_bytes('s', name);
+}
+
 struct shelf_key key_plan(const uint8_t *plan)
 {
     return tagged_bytes('p', span_of(plan, 16));
@@ -395,16 +437,30 @@ struct shelf_key key_signal_of(struct span name)
     return k;
 }
 
-struct shelf_key key_signal(struct span name, uint64_t at_ns)
+struct shelf_key key_signal(struct span name, uint64_t at_ns, uint64_t known_ns)
 {
     struct shelf_key k = key_signal_of(name);
     shelf_key_be64(&k, at_ns);
+    shelf_key_be64(&k, known_ns);
     return k;
 }
 
-struct shelf_key key_lineage(uint64_t from_ns)
+// Until there was a known time, a key ended with the event's.
+bool key_signal_read(struct span key, size_t prefix, uint64_t *at_ns,
+                     uint64_t *known_ns)
 {
-    return tagged_be64('l', from_ns);
+    if (key.size != prefix + 8 && key.size != prefix + 16)
+        return false;
+    *at_ns = load_be64(key.data + prefix);
+    *known_ns = key.size == prefix + 16 ? load_be64(key.data + prefix + 8) : 0;
+    return true;
+}
+
+struct shelf_key key_lineage(uint64_t from_ns, uint64_t known_ns)
+{
+    struct shelf_key k = tagged_be64('l', from_ns);
+    shelf_key_be64(&k, known_ns);
+    return k;
 }
 
 struct shelf_key key_lineages(void)

@@ -8,6 +8,7 @@
 #ifndef KEDGE_CONTROLLER_LOG_KEYS_H
 #define KEDGE_CONTROLLER_LOG_KEYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/span.h"
@@ -62,8 +63,9 @@ struct shelf_key key_series_of(uint32_t model);
 // added.
 struct shelf_key key_unknown(struct span name);
 struct shelf_key key_unknowns(void);
-// 'l' be64: the text of the lineage that holds from this event time on.
-struct shelf_key key_lineage(uint64_t from_ns);
+// 'l' be64, be64: the text of the lineage that holds from this event time on, and the
+// fold time since which that is known.
+struct shelf_key key_lineage(uint64_t from_ns, uint64_t known_ns);
 struct shelf_key key_lineages(void);
 
 // --- SHELF_AGENT ---
@@ -119,6 +121,18 @@ struct shelf_key key_alerts(void);
 struct shelf_key key_plan(const uint8_t *plan);
 struct shelf_key key_plans(void);
 struct shelf_key key_order(const uint8_t *order);
+// SHELF_ALERT besides. 'i' 16 bytes: record_incident. 'm' incident, alert:
+// record_member. 'n' alert: the id of its incident. 'q' incident: empty, one that is
+// not over. 's' name: the incident that a thing of the lineage may be the cause of, and
+// be64 event time of its onset.
+struct shelf_key key_incident(const uint8_t *incident);
+struct shelf_key key_incidents(void);
+struct shelf_key key_member(const uint8_t *incident, const uint8_t *alert);
+struct shelf_key key_members(const uint8_t *incident);
+struct shelf_key key_incident_of(const uint8_t *alert);
+struct shelf_key key_active(const uint8_t *incident);
+struct shelf_key key_actives(void);
+struct shelf_key key_suspected(struct span name);
 
 // --- SHELF_EVENT ---
 // be64 event time, be64 number: record_event.
@@ -134,9 +148,13 @@ struct shelf_key key_leaf_hash(uint8_t level, uint64_t index);
 // be32 model, be32 version, be64 end: what a window says in a few numbers
 // (watch/pulse.h).
 struct shelf_key key_component(uint32_t model, uint32_t version, uint64_t end_ns);
-// be32 of all ones, u8 size, name, be64 event time: a value of a business signal, 8
-// bytes of a little-endian double. The prefixes: of one signal, of all.
-struct shelf_key key_signal(struct span name, uint64_t at_ns);
+// be32 of all ones, u8 size, name, be64 event time, be64 fold time: a value of a
+// business signal and since when it is known, 8 bytes of a little-endian double. The
+// prefixes: of one signal, of all.
+struct shelf_key key_signal(struct span name, uint64_t at_ns, uint64_t known_ns);
+// The times behind a prefix of that size. False: no signal's key.
+bool key_signal_read(struct span key, size_t prefix, uint64_t *at_ns,
+                     uint64_t *known_ns);
 struct shelf_key key_signal_of(struct span name);
 struct shelf_key key_signals(void);
 

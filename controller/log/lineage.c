@@ -266,20 +266,47 @@ enum status lineage_circles(const struct lineage *l, uint8_t *on_circle,
 
 // --- In the store
 
-enum status lineage_at(struct shelf *s, uint64_t at_ns, struct span *text,
-                       uint64_t *from_ns)
+// Of a key: from when on it holds, and since when that is known. False: no lineage's.
+static bool read_key(struct span key, uint64_t *from_ns, uint64_t *known_ns)
 {
-    struct shelf_key k = key_lineage(at_ns);
-    struct span key;
-    ST_TRY(s->seek_down(s->self, SHELF_CATALOG, shelf_key_span(&k), &key, text));
-    if (key.size != k.size || key.data[0] != k.bytes[0])
-        return ST_NOTFOUND;
+    if ((key.size != 9 && key.size != 17) || key.data[0] != 'l')
+        return false;
     *from_ns = load_be64(key.data + 1);
-    return ST_OK;
+    *known_ns = key.size == 17 ? load_be64(key.data + 9) : 0;
+    return true;
 }
 
-enum status lineage_put(struct shelf *s, uint64_t from_ns, struct span text)
+enum status lineage_at(struct shelf *s, uint64_t at_ns, uint64_t known_ns,
+                       struct span *text, uint64_t *from_ns)
 {
-    struct shelf_key k = key_lineage(from_ns);
+    struct shelf_key k = key_lineage(at_ns, UINT64_MAX);
+    for (;;) {
+        struct span key;
+        uint64_t known;
+        ST_TRY(s->seek_down(s->self, SHELF_CATALOG, shelf_key_span(&k), &key, text));
+        if (!read_key(key, from_ns, &known))
+            return ST_NOTFOUND;
+        if (known <= known_ns)
+            return ST_OK;
+        k = key_lineage(*from_ns, known - 1);
+    }
+}
+
+enum status lineage_put(struct shelf *s, uint64_t from_ns, uint64_t known_ns,
+                        struct span text)
+{
+    struct shelf_key k = key_lineage(from_ns, known_ns);
+    uint64_t number;
+    ST_TRY(shelf_next_number(s, "lineage", &number));
     return shelf_put(s, SHELF_CATALOG, &k, text);
+}
+
+enum status lineage_number(struct shelf *s, uint64_t *out)
+{
+    struct shelf_key k = shelf_key_of('#');
+    struct span v;
+    shelf_key_bytes(&k, span_text("lineage"));
+    enum status st = shelf_get(s, SHELF_META, &k, &v);
+    *out = st == ST_OK && v.size == 8 ? load_be64(v.data) : 0;
+    return st == ST_NOTFOUND ? ST_OK : st;
 }

@@ -61,10 +61,15 @@ bool lineage_holds(const struct lineage_edge *e, uint64_t at_ns);
 MUST_USE enum status lineage_circles(const struct lineage *l, uint8_t *on_circle,
                                      uint32_t *count);
 
-// The text in force at `at_ns`, and from when on it is. ST_NOTFOUND: none was. Lent by
-// the shelf.
-MUST_USE enum status lineage_at(struct shelf *s, uint64_t at_ns, struct span *text,
-                                uint64_t *from_ns);
-MUST_USE enum status lineage_put(struct shelf *s, uint64_t from_ns, struct span text);
+// The text in force at `at_ns` as it was known at `known_ns` (UINT64_MAX: now), and from
+// when on it holds. ST_NOTFOUND: none was. Lent by the shelf.
+MUST_USE enum status lineage_at(struct shelf *s, uint64_t at_ns, uint64_t known_ns,
+                                struct span *text, uint64_t *from_ns);
+// Keeps it besides what was known before.
+MUST_USE enum status lineage_put(struct shelf *s, uint64_t from_ns, uint64_t known_ns,
+                                 struct span text);
+
+// How many texts were ever put: another number, another lineage perhaps.
+MUST_USE enum status lineage_number(struct shelf *s, uint64_t *out);
 
 #endif

@@ -309,7 +309,8 @@ static enum status answer_incident(struct call *c)
 enum status answer_why(struct call *c)
 {
     bool is_wide = call_arg(c, "kpi").size || call_arg(c, "endpoint").size ||
-                   call_arg(c, "at").size;
+                   call_arg(c, "at").size || call_arg(c, "segment").size ||
+                   call_arg(c, "known").size;
     if (is_wide && c->ask->guest)
         return answer_incident(c);
     struct newest n = {0};

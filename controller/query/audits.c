@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "controller/log/audit.h"
 #include "controller/query/inside.h"
+#include "controller/query/timeline.h"
 
 #define LOG_ROWS_DEFAULT 200u
 #define DROPS_MAX 64u
@@ -213,11 +214,29 @@ static enum status write_event(struct call *c, struct span rest, struct span val
     return ST_OK;
 }
 
+static bool is_of_model(const struct timeline_row *row, void *with)
+{
+    const struct span *model = with;
+    return model->size == 0 || span_equal(*model, row->object);
+}
+
+// Events and leaves together; of the whole past, or since a time.
+static enum status list_with_audit(struct call *c)
+{
+    struct span model = call_arg(c, "model"), since = call_arg(c, "since");
+    struct timeline t = {.until_ns = UINT64_MAX, .wants = is_of_model, .with = &model};
+    if (since.size && text_time(since, &t.from_ns) != ST_OK)
+        return call_refuse(c, CODE_USAGE, "since: write it like 2026-03-01T14:05:00Z");
+    return timeline_write(c, "events", &t);
+}
+
 enum status answer_event_list(struct call *c)
 {
     enum status known = call_model_filter(c);
     if (known != ST_OK)
         return known == ST_NOTFOUND ? ST_OK : known;
+    if (call_arg(c, "audit").size)
+        return list_with_audit(c);
     struct shelf_key prefix = {0};
     json_key(c->j, "events");
     json_array(c->j);

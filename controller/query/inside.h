@@ -79,5 +79,9 @@ enum status answer_lineage_show(struct call *c);
 enum status answer_lineage_check(struct call *c);
 enum status answer_lineage_diff(struct call *c);
 enum status answer_signal_list(struct call *c);
+// incidents.c, incident_export.c
+enum status answer_incident_list(struct call *c);
+enum status answer_incident_show(struct call *c);
+enum status answer_incident_export(struct call *c);
 
 #endif

@@ -16,7 +16,7 @@ static enum status read_at(struct call *c, uint64_t at, struct lineage *out,
 {
     struct span text;
     struct lineage_fault fault;
-    enum status st = lineage_at(c->s, at, &text, from);
+    enum status st = lineage_at(c->s, at, UINT64_MAX, &text, from);
     if (st == ST_OK)
         st = lineage_parse(text, out, &fault);
     return st;
@@ -237,16 +237,17 @@ static enum status count_point(struct call *c, struct span rest, struct span val
                                void *with)
 {
     struct signal_row *r = with;
+    uint64_t at, known;
     size_t n = rest.size ? rest.data[0] : 0;
-    if (rest.size != n + 9 || n > 128 || value.size != 8)
+    if (n > 128 || !key_signal_read(rest, n + 1, &at, &known) || value.size != 8)
         return ST_CORRUPT;
     if (!span_is(span_of(rest.data + 1, n), r->name)) {
         flush_signal(c, r);
         *r = (struct signal_row){.points = 0};
         memcpy(r->name, rest.data + 1, n);
     }
-    r->points++;
-    r->last_ns = load_be64(rest.data + 1 + n);
+    r->points += r->points == 0 || at != r->last_ns; // told anew: still one
+    r->last_ns = at;
     r->last = load_le_f64(value.data);
     return ST_OK;
 }

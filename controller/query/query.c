@@ -46,6 +46,9 @@ static const struct verb {
     {"lineage.check", answer_lineage_check},
     {"lineage.diff", answer_lineage_diff},
     {"signal.list", answer_signal_list},
+    {"incident.list", answer_incident_list},
+    {"incident.show", answer_incident_show},
+    {"incident.export", answer_incident_export},
 };
 
 enum status query_open(struct query_room **out)

@@ -28,9 +28,20 @@ struct query_ask;
 
 // What another room answers in this one's place. The answer's object is open; it adds
 // members. ST_NOTFOUND, ST_RANGE: *fault says why, in a line for people.
+// The question that an incident stands for; one of `kpi` and `model` is given.
+struct query_asked {
+    struct span kpi, model;
+    uint64_t at_ns, known_ns;
+};
+
 struct query_guest {
     enum status (*why)(struct shelf *s, const struct query_ask *ask, struct json *j,
                        const char **fault);
+    enum status (*asked)(struct shelf *s, const struct query_asked *q, struct json *j,
+                         const char **fault);
+    // What that answer was taken from. ST_FULL: too much to write down.
+    enum status (*evidence)(struct shelf *s, const struct query_asked *q,
+                            struct json *j, const char **fault);
 };
 
 struct query_ask {

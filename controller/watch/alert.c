@@ -11,12 +11,15 @@
 #include "controller/log/cases.h"
 #include "controller/log/keys.h"
 #include "controller/log/serving.h"
+#include "controller/watch/incident.h"
+#include "controller/watch/pulse.h"
 #include "proto/messages/record.h"
 
 #define SYMBOLS 12u
 
 struct alert_desk {
     double pages_per_week, burst;
+    struct incident_desk *incidents;
     struct paper paper;
     struct record_finding finding[RECORD_FINDINGS_MAX];
     uint32_t findings;
@@ -24,13 +27,14 @@ struct alert_desk {
 };
 
 enum status alert_open_desk(double pages_per_week, double burst,
-                            struct alert_desk **out)
+                            struct incident_desk *incidents, struct alert_desk **out)
 {
     struct alert_desk *d = MEM_NEW(struct alert_desk);
     if (!d)
         return ST_NOMEM;
     d->pages_per_week = pages_per_week;
     d->burst = burst;
+    d->incidents = incidents;
     if (paper_init(&d->paper) != ST_OK) {
         alert_close_desk(d);
         return ST_NOMEM;
@@ -187,15 +191,17 @@ static enum status take_token(struct alert_desk *d, struct shelf *s, uint64_t no
 }
 
 // PAGE: evidence on the capped path, or a warning together with evidence from labels.
+// Once somebody was called for the incident, its other alerts call nobody.
 static enum status tier_of(struct alert_desk *d, struct shelf *s,
-                           const struct alert_case *c, bool is_new, uint8_t *tier)
+                           const struct alert_case *c, bool is_new, bool has_paged,
+                           uint8_t *tier)
 {
     bool is_page = c->symptoms.performance == CELL_HIT;
     for (uint32_t i = 0; i < d->findings; i++)
         is_page |= d->finding[i].tier == TIER_PAGE;
     if (*tier < TIER_WARN)
         *tier = TIER_WARN;
-    if (!is_page || *tier == TIER_PAGE)
+    if (!is_page || has_paged || *tier == TIER_PAGE)
         return ST_OK;
     bool has_token = false;
     ST_TRY(take_token(d, s, c->end_ns, is_new, &has_token));
@@ -251,6 +257,30 @@ static void put_findings(struct alert_desk *d, struct record_alert *a)
     a->findings = d->findings;
 }
 
+// When the whole world moved, going back is for people to decide.
+static void withhold(struct record_alert *a)
+{
+    if (span_is(a->decision, "rollback"))
+        a->decision = span_text("rollback_by_hand");
+    a->code = span_text("E_WORLD");
+    a->why = span_text("common cause outside: most models moved within an hour, so no "
+                       "rollback starts by itself");
+}
+
+static enum status describe(const struct alert_case *c, struct shelf *s,
+                            const struct record_alert *a, struct incident_alert *out)
+{
+    *out = (struct incident_alert){
+        .model = c->model,
+        .version = c->version,
+        .onset_ns = a->onset,
+        .end_ns = c->end_ns,
+        .window_ns = c->end_ns - c->start_ns,
+        .is_own = c->symptoms.deployed == CELL_HIT || c->symptoms.inputs == CELL_CLEAN,
+    };
+    return pulse_rows(s, c->model_no, c->version_no, a->onset, c->end_ns, &out->rows);
+}
+
 static enum status open_alert(struct alert_desk *d, struct shelf *s,
                               const struct alert_case *c, const struct fold_moment *now,
                               struct effects *out, uint8_t changed[16])
@@ -268,12 +298,19 @@ static enum status open_alert(struct alert_desk *d, struct shelf *s,
     put_findings(d, &a);
     a.onset = onset_of(d, c);
     put_diagnosis(d, c, &a);
-    ST_TRY(tier_of(d, s, c, true, &a.tier));
+    struct incident_alert self;
+    struct incident_place place;
+    ST_TRY(describe(c, s, &a, &self));
+    ST_TRY(incident_place(d->incidents, s, &self, &place));
+    if (place.is_outside)
+        withhold(&a);
+    ST_TRY(tier_of(d, s, c, true, place.has_paged, &a.tier));
     uint64_t number;
     ST_TRY(shelf_next_number(s, "alert", &number));
     case_id(number, a.alert);
     ST_TRY(cases_set_open(s, c->model_no, a.alert));
     ST_TRY(cases_write(&d->paper, s, &a, "alert.open", NULL, now, out));
+    ST_TRY(incident_join(d->incidents, s, &self, &place, a.alert, a.tier, now));
     memcpy(changed, a.alert, 16);
     return ST_OK;
 }
@@ -291,6 +328,7 @@ static enum status clear_alert(struct alert_desk *d, struct shelf *s,
                               "gate for five windows");
     ST_TRY(cases_set_open(s, c->model_no, NULL));
     ST_TRY(cases_write(&d->paper, s, a, "alert.close", NULL, now, out));
+    ST_TRY(incident_left(d->incidents, s, a->alert, c->end_ns, now));
     memcpy(changed, a->alert, 16);
     return ST_OK;
 }
@@ -318,10 +356,15 @@ static enum status update_alert(struct alert_desk *d, struct shelf *s,
     if (onset < a->onset)
         a->onset = onset;
     // What was decided with a plan in flight stands until the plan ends.
+    struct incident_ties ties;
+    ST_TRY(incident_ties(d->incidents, s, a->alert, &ties));
     if (!has_plan) {
         put_diagnosis(d, c, a);
-        ST_TRY(tier_of(d, s, c, false, &a->tier));
+        if (ties.is_outside)
+            withhold(a);
+        ST_TRY(tier_of(d, s, c, false, ties.has_paged, &a->tier));
     }
+    ST_TRY(incident_heard(d->incidents, s, a->alert, a->tier, c->rows, c->end_ns, now));
     bool is_news =
         a->tier != was.tier || a->row != was.row ||
         moved_count(a->finding, a->findings) != moved_count(was.finding, was.findings);

@@ -16,17 +16,21 @@
 #include "controller/watch/diagnosis.h"
 
 struct alert_desk;
+struct incident_desk;
 
 // Pages a week for the whole fleet, and how many at once. ST_NOMEM.
+// `incidents` keeps what alerts have in common; it outlives the desk.
 MUST_USE enum status alert_open_desk(double pages_per_week, double burst,
+                                     struct incident_desk *incidents,
                                      struct alert_desk **out);
 void alert_close_desk(struct alert_desk *d); // NULL is fine
 
 // What a judged window says about one version. All borrowed for the call.
 struct alert_case {
-    uint32_t model_no;
+    uint32_t model_no, version_no;
     struct span model, version;
-    uint64_t end_ns; // of the window
+    uint64_t start_ns, end_ns; // of the window
+    uint64_t rows;             // in it
     const struct judge *judge;
     const struct deploy_report *deploy; // NULL: no deploy watch on this version
     struct symptoms symptoms;

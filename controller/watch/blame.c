@@ -145,7 +145,7 @@ static void score(const struct blame_case *c, uint32_t e, const struct board *b,
         f->event = event_near(c, e, f->onset.best);
     if (f->event != BLAME_NONE)
         f->score *= CHANGED;
-    if (c->entity[e].is_pseudo)
+    if (c->entity[e].is_pseudo || c->entity[e].is_elsewhere)
         f->score = 0;
 }
 
@@ -197,6 +197,8 @@ static enum blame_reason reason_of(const struct blame_case *c, const struct boar
     const struct entity_view *v = &b->view[f->entity];
     if (c->entity[f->entity].is_pseudo)
         return BLAME_OUTSIDE;
+    if (c->entity[f->entity].is_elsewhere)
+        return BLAME_ELSEWHERE;
     if (f->is_blind)
         return BLAME_BLIND;
     if (f->explained_by != BLAME_NONE)
@@ -225,7 +227,8 @@ static void give_reasons(const struct blame_case *c, const struct board *b,
 {
     for (uint32_t e = 0; e < c->entities; e++) {
         struct blame_finding *f = &a->finding[e];
-        f->is_blind = !c->entity[e].is_pseudo && is_blind(&b->view[e]);
+        f->is_blind = !c->entity[e].is_pseudo && !c->entity[e].is_elsewhere &&
+                      is_blind(&b->view[e]);
         f->reason = reason_of(c, b, a, f);
         a->entities += !c->entity[e].is_pseudo;
         a->reaching += !c->entity[e].is_pseudo && b->reaches[e];
@@ -335,6 +338,7 @@ const char *blame_reason_text(enum blame_reason r)
         "all that it feeds stood still",
         "sent no window",
         "the KPI itself",
+        "in another segment",
     };
     return text[r < BLAME_REASONS ? r : 0];
 }

@@ -15,6 +15,7 @@
 #include "common/base/status.h"
 #include "controller/watch/blame_case.h"
 
+#define BLAME_RULES 2u      // number of this set of rules and constants
 #define BLAME_STATE_MAX 64u // points of an isotonic map
 #define BLAME_LOOK_BACK 24u // windows before the reported one that are searched
 #define BLAME_LOOK_AHEAD 3u // windows behind it that are used
@@ -35,6 +36,7 @@ enum blame_reason {
     BLAME_CHILDREN_OK, // a source whose children stood still
     BLAME_BLIND,       // it sent no window when it mattered
     BLAME_OUTSIDE,     // the KPI's own, not a suspect
+    BLAME_ELSEWHERE,   // in another segment than the one asked about
     BLAME_REASONS,
 };
 

@@ -9,7 +9,15 @@
 
 #include "common/base/mem.h"
 
-enum { ROOM_ENTITY, ROOM_SIGNAL, ROOM_EDGE, ROOM_EVENT, ROOM_NAME, ROOM_KIND };
+enum {
+    ROOM_ENTITY,
+    ROOM_SIGNAL,
+    ROOM_EDGE,
+    ROOM_EVENT,
+    ROOM_NAME,
+    ROOM_KIND,
+    ROOM_FACT
+};
 
 // Room for one more item in an array; doubles it.
 static enum status grow(struct blame_case *c, int room, void **items, uint32_t used,
@@ -62,8 +70,8 @@ void blame_case_fini(struct blame_case *c)
         mem_free((void *)(uintptr_t)c->name[i].data);
     for (uint32_t i = 0; i < c->signals; i++)
         mem_free(c->signal[i].value);
-    void *held[] = {c->start_ns, c->entity, c->signal, c->edge, c->event,  c->name,
-                    c->kind,     c->up_at,  c->up,     c->down, c->down_at};
+    void *held[] = {c->start_ns, c->entity, c->signal, c->edge, c->event,   c->name,
+                    c->kind,     c->up_at,  c->up,     c->down, c->down_at, c->fact};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         mem_free(held[i]);
     table_close(c->by_name, NULL);
@@ -139,6 +147,12 @@ static enum status text_index(struct blame_case *c, struct span text, uint32_t *
     return ST_OK;
 }
 
+enum status blame_case_name(struct blame_case *c, struct span text)
+{
+    uint32_t index;
+    return text_index(c, text, &index);
+}
+
 // --- Filling
 
 #define SIGNAL_KEY 8u
@@ -208,17 +222,48 @@ enum status blame_case_edge(struct blame_case *c, uint32_t upstream,
     return ST_OK;
 }
 
-enum status blame_case_event(struct blame_case *c, uint32_t entity, uint64_t at_ns,
-                             struct span text)
+enum status blame_case_event_told(struct blame_case *c, uint32_t entity, uint64_t at_ns,
+                                  struct span text, struct span detail)
 {
-    struct blame_event e = {.entity = entity, .at_ns = at_ns};
+    struct blame_event e = {.entity = entity, .at_ns = at_ns, .detail = BLAME_NONE};
     if (entity >= c->entities)
         return ST_RANGE;
     ST_TRY(text_index(c, text, &e.text));
+    if (detail.size && detail.size <= BLAME_NAME_MAX)
+        ST_TRY(text_index(c, detail, &e.detail));
     ST_TRY(
         grow(c, ROOM_EVENT, (void **)&c->event, c->events, sizeof e, BLAME_EVENTS_MAX));
     c->event[c->events++] = e;
     return ST_OK;
+}
+
+enum status blame_case_event(struct blame_case *c, uint32_t entity, uint64_t at_ns,
+                             struct span text)
+{
+    return blame_case_event_told(c, entity, at_ns, text, span_of(NULL, 0));
+}
+
+enum status blame_case_fact(struct blame_case *c, uint32_t entity, struct span key,
+                            struct span value)
+{
+    struct blame_fact f = {.entity = entity};
+    if (entity >= c->entities)
+        return ST_RANGE;
+    ST_TRY(text_index(c, key, &f.key));
+    ST_TRY(text_index(c, value, &f.value));
+    ST_TRY(grow(c, ROOM_FACT, (void **)&c->fact, c->facts, sizeof f, BLAME_FACTS_MAX));
+    c->fact[c->facts++] = f;
+    return ST_OK;
+}
+
+uint32_t blame_case_fact_of(const struct blame_case *c, uint32_t entity,
+                            const char *key)
+{
+    uint32_t name = index_of(c->by_text, span_text(key));
+    for (uint32_t i = 0; i < c->facts && name != BLAME_NONE; i++)
+        if (c->fact[i].key == name && c->fact[i].entity == entity)
+            return c->fact[i].value;
+    return BLAME_NONE;
 }
 
 // --- Kinds

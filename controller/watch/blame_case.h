@@ -17,6 +17,7 @@
 #define BLAME_SIGNALS_MAX 1048576u
 #define BLAME_EDGES_MAX 1048576u
 #define BLAME_EVENTS_MAX 262144u
+#define BLAME_FACTS_MAX 1048576u
 #define BLAME_WINDOWS_MAX 16384u
 #define BLAME_CELLS_MAX (64u << 20) // values over all signals: 512 MiB
 #define BLAME_NAME_MAX 256u         // bytes of an entity's or signal's name
@@ -44,9 +45,10 @@ const char *blame_family_text(enum blame_family f);
 
 struct blame_entity {
     struct span name;
-    uint32_t order;   // its place by name, after sealing
-    bool is_pseudo;   // a KPI, not a thing that could be a cause
-    uint32_t signals; // how many it has
+    uint32_t order;    // its place by name, after sealing
+    bool is_pseudo;    // a KPI, not a thing that could be a cause
+    bool is_elsewhere; // in another segment than the one that was asked about
+    uint32_t signals;  // how many it has
 };
 
 struct blame_signal {
@@ -62,7 +64,14 @@ struct blame_edge {
 struct blame_event {
     uint32_t entity;
     uint64_t at_ns;
-    uint32_t text; // index into names: "deploy"
+    uint32_t text;   // index into names: "deploy"
+    uint32_t detail; // index into names, or BLAME_NONE: "v6 -> v7 by ci-bot"
+};
+
+// What an entity is or has besides: "host=web-3", "rack=r2", "segment=eu".
+struct blame_fact {
+    uint32_t entity;
+    uint32_t key, value; // indexes into names
 };
 
 struct blame_case {
@@ -78,7 +87,9 @@ struct blame_case {
     uint32_t edges;
     struct blame_event *event; // by time, after sealing
     uint32_t events;
-    struct span *name; // of signals and events, each once
+    struct blame_fact *fact; // by key, value and entity, after sealing; each once
+    uint32_t facts;
+    struct span *name; // of signals, events and facts, each once
     struct blame_kind *kind;
     uint32_t names;
 
@@ -96,7 +107,7 @@ struct blame_case {
     uint32_t *up_at, *up, *down_at, *down;
     bool is_sealed;
 
-    uint32_t rooms[6]; // capacity of the arrays above
+    uint32_t rooms[7]; // capacity of the arrays above
     struct table *by_name, *by_text, *by_signal;
 };
 
@@ -123,6 +134,22 @@ MUST_USE enum status blame_case_edge(struct blame_case *c, uint32_t upstream,
                                      uint32_t downstream);
 MUST_USE enum status blame_case_event(struct blame_case *c, uint32_t entity,
                                       uint64_t at_ns, struct span text);
+// The same with a line for people; one that is too long is left out.
+MUST_USE enum status blame_case_event_told(struct blame_case *c, uint32_t entity,
+                                           uint64_t at_ns, struct span text,
+                                           struct span detail);
+
+MUST_USE enum status blame_case_fact(struct blame_case *c, uint32_t entity,
+                                     struct span key, struct span value);
+
+// The value of the entity's fact of that key, as an index into names; BLAME_NONE. After
+// sealing.
+uint32_t blame_case_fact_of(const struct blame_case *c, uint32_t entity,
+                            const char *key);
+
+// Gives a text its place among the names, ahead of its use: two cases with the same
+// entities and names in the same order are sealed into the same order.
+MUST_USE enum status blame_case_name(struct blame_case *c, struct span text);
 
 // What is asked: the KPI's entity and, if it has a series, the signal's name (empty:
 // none, or its only one), when it was noticed. A time of 0 is not given: `from` drops
@@ -130,10 +157,12 @@ MUST_USE enum status blame_case_event(struct blame_case *c, uint32_t entity,
 struct blame_question {
     struct span kpi, kpi_signal;
     uint64_t reported_ns, from_ns, search_ns, to_ns;
+    // "eu" or "region=eu": what is known to be in another one is left out. Empty: all.
+    struct span segment;
 };
 
 // Sorts everything, resolves the question. Must be the last call. ST_RANGE when the
-// times leave no window to search; ST_NOMEM.
+// times leave no window to search, or nothing is in that segment; ST_NOMEM.
 MUST_USE enum status blame_case_seal(struct blame_case *c,
                                      const struct blame_question *q);
 

@@ -223,8 +223,11 @@ void views_fill(const struct blame_case *c, const struct trace *trace,
                                   .signal = BLAME_NONE};
         for (int f = 0; f < BLAME_FAMILIES; f++)
             v->family[f].signal = BLAME_NONE;
+        // What lies in another segment moved nothing here.
+        bool counts = !c->entity[e].is_elsewhere;
         for (; i < c->signals && c->signal[i].entity == e; i++)
-            add_signal(&c->kind[c->signal[i].name], i, &trace[i], v, second);
+            if (counts)
+                add_signal(&c->kind[c->signal[i].name], i, &trace[i], v, second);
         finish_view(v, second);
     }
 }

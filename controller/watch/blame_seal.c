@@ -60,6 +60,27 @@ static int by_time(const void *a, const void *b)
     return x->text < y->text ? -1 : x->text > y->text;
 }
 
+static int by_fact(const void *a, const void *b)
+{
+    const struct blame_fact *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->value != y->value)
+        return x->value < y->value ? -1 : 1;
+    return x->entity < y->entity ? -1 : x->entity > y->entity;
+}
+
+static void sort_facts(struct blame_case *c)
+{
+    uint32_t kept = 0;
+    if (c->facts)
+        qsort(c->fact, c->facts, sizeof *c->fact, by_fact);
+    for (uint32_t i = 0; i < c->facts; i++)
+        if (kept == 0 || by_fact(&c->fact[i], &c->fact[kept - 1]) != 0)
+            c->fact[kept++] = c->fact[i];
+    c->facts = kept;
+}
+
 static void sort_all(struct blame_case *c)
 {
     if (c->signals)
@@ -170,6 +191,43 @@ static void find_series(struct blame_case *c, const struct blame_question *q)
     }
 }
 
+// Whether the fact names the segment: "eu", or with its key "region=eu".
+static bool is_segment(const struct blame_case *c, const struct blame_fact *f,
+                       struct span segment, bool *same_key)
+{
+    struct span key = c->name[f->key], value = c->name[f->value];
+    size_t n = 0;
+    while (n < segment.size && segment.data[n] != '=')
+        n++;
+    if (n == segment.size) {
+        *same_key = true;
+        return span_equal(value, segment);
+    }
+    *same_key = span_equal(key, span_of(segment.data, n));
+    return *same_key &&
+           span_equal(value, span_of(segment.data + n + 1, segment.size - n - 1));
+}
+
+// Leaves out what lies in another segment and not in this one. What nobody placed is
+// everywhere.
+static enum status restrict_to(struct blame_case *c, struct span segment)
+{
+    uint32_t key = BLAME_NONE;
+    bool same_key;
+    for (uint32_t i = 0; i < c->facts && key == BLAME_NONE; i++)
+        if (is_segment(c, &c->fact[i], segment, &same_key))
+            key = c->fact[i].key;
+    if (key == BLAME_NONE)
+        return ST_RANGE;
+    for (uint32_t i = 0; i < c->facts; i++)
+        if (c->fact[i].key == key)
+            c->entity[c->fact[i].entity].is_elsewhere = true;
+    for (uint32_t i = 0; i < c->facts; i++)
+        if (is_segment(c, &c->fact[i], segment, &same_key) && c->fact[i].key == key)
+            c->entity[c->fact[i].entity].is_elsewhere = false;
+    return ST_OK;
+}
+
 enum status blame_case_seal(struct blame_case *c, const struct blame_question *q)
 {
     if (c->is_sealed)
@@ -179,6 +237,9 @@ enum status blame_case_seal(struct blame_case *c, const struct blame_question *q
     ST_TRY(place_times(c, q));
     ST_TRY(order_entities(c));
     sort_all(c);
+    sort_facts(c);
+    if (q->segment.size)
+        ST_TRY(restrict_to(c, q->segment));
     ST_TRY(link_edges(c));
     if (c->kpi != BLAME_NONE)
         find_series(c, q);

@@ -1,19 +1,21 @@
 // Pulse: what a merged window says in a few numbers.
 //
-// Layout: u8 version, be64 start, be64 rows, u8 features; each: u8 role, u8 name size,
-// name, three little-endian floats.
+// Layout: u8 version, be64 start, be64 rows, be64 known, u8 features; each: u8 role, u8
+// name size, name, three little-endian floats.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/watch/pulse.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
 #include "common/sketch/profile.h"
 #include "controller/log/keys.h"
 
-#define PULSE_VERSION 1u
+#define PULSE_VERSION 2u // version 1 had no known time
+#define HEAD_BYTES 26u
 #define PULSE_BYTES_MAX 16384u
 #define NAME_MAX_BYTES 128u
 #define DROPPED_AT_ONCE 4u
@@ -55,12 +57,13 @@ static void put_feature(struct buf *b, const struct judged_feature *f)
     put_float(b, is_number ? moments_sd(m) : 0);
 }
 
-static void encode(const struct judged_window *w, struct buf *b)
+static void encode(const struct judged_window *w, uint64_t now_ns, struct buf *b)
 {
     uint32_t n = w->features < PULSE_FEATURES_MAX ? w->features : PULSE_FEATURES_MAX;
     buf_put_u8(b, PULSE_VERSION);
     buf_put_be64(b, w->start_ns);
     buf_put_be64(b, w->rows);
+    buf_put_be64(b, now_ns);
     buf_put_u8(b, (uint8_t)n);
     for (uint32_t i = 0; i < n; i++)
         put_feature(b, &w->feature[i]);
@@ -88,11 +91,11 @@ static enum status drop_old(struct shelf *s, const struct judged_window *w)
     return ST_OK;
 }
 
-enum status pulse_write(struct shelf *s, const struct judged_window *w)
+enum status pulse_write(struct shelf *s, const struct judged_window *w, uint64_t now_ns)
 {
     struct buf b;
     buf_init(&b, PULSE_BYTES_MAX);
-    encode(w, &b);
+    encode(w, now_ns, &b);
     enum status st = b.failed;
     struct shelf_key key = key_component(w->model_no, w->version_no, w->end_ns);
     if (st == ST_OK)
@@ -118,16 +121,40 @@ static enum status read_feature(struct cursor *c, struct pulse_feature *f)
 
 enum status pulse_read(struct span value, uint64_t end_ns, struct pulse *out)
 {
-    if (value.size < 18 || value.data[0] != PULSE_VERSION)
+    bool is_old = value.size >= HEAD_BYTES - 8 && value.data[0] == 1;
+    size_t head = is_old ? HEAD_BYTES - 8 : HEAD_BYTES;
+    if (value.size < head || (!is_old && value.data[0] != PULSE_VERSION))
         return ST_CORRUPT;
     *out = (struct pulse){.start_ns = load_be64(value.data + 1),
                           .end_ns = end_ns,
                           .rows = load_be64(value.data + 9),
-                          .features = value.data[17]};
-    struct cursor c = {.left = span_of(value.data + 18, value.size - 18)};
+                          .known_ns = is_old ? 0 : load_be64(value.data + 17),
+                          .features = value.data[head - 1]};
+    struct cursor c = {.left = span_of(value.data + head, value.size - head)};
     if (out->features > PULSE_FEATURES_MAX || out->start_ns >= end_ns)
         return ST_CORRUPT;
     for (uint32_t i = 0; i < out->features; i++)
         ST_TRY(read_feature(&c, &out->feature[i]));
     return cursor_end(&c);
+}
+
+enum status pulse_rows(struct shelf *s, uint32_t model, uint32_t version,
+                       uint64_t from_ns, uint64_t until_ns, uint64_t *out)
+{
+    struct shelf_key at = key_component(model, version, from_ns + 1);
+    *out = 0;
+    for (;;) {
+        struct span key, value;
+        enum status st =
+            s->seek(s->self, SHELF_COMPONENT, shelf_key_span(&at), &key, &value);
+        if (st == ST_NOTFOUND)
+            return ST_OK;
+        ST_TRY(st);
+        bool is_ours = key.size == at.size && memcmp(key.data, at.bytes, 8) == 0;
+        uint64_t end = is_ours ? load_be64(key.data + 8) : UINT64_MAX;
+        if (!is_ours || end > until_ns || value.size < HEAD_BYTES - 8)
+            return ST_OK;
+        *out += load_be64(value.data + 9);
+        at = key_component(model, version, end + 1);
+    }
 }

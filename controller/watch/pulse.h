@@ -25,6 +25,7 @@ struct pulse_feature {
 
 struct pulse {
     uint64_t start_ns, end_ns;
+    uint64_t known_ns; // fold time when it was judged: nobody knew it before
     uint64_t rows;
     uint32_t features;
     struct pulse_feature feature[PULSE_FEATURES_MAX];
@@ -32,7 +33,12 @@ struct pulse {
 
 // Writes the window's pulse, and drops the oldest beyond PULSE_KEPT. Errors: the
 // shelf's.
-MUST_USE enum status pulse_write(struct shelf *s, const struct judged_window *w);
+MUST_USE enum status pulse_write(struct shelf *s, const struct judged_window *w,
+                                 uint64_t now_ns);
+
+// Rows in the version's windows that end in (from_ns, until_ns].
+MUST_USE enum status pulse_rows(struct shelf *s, uint32_t model, uint32_t version,
+                                uint64_t from_ns, uint64_t until_ns, uint64_t *out);
 
 // ST_CORRUPT.
 MUST_USE enum status pulse_read(struct span value, uint64_t end_ns, struct pulse *out);

@@ -12,7 +12,7 @@
 #include "controller/log/lineage.h"
 #include "controller/log/names.h"
 #include "controller/log/records.h"
-#include "controller/watch/blame_report.h"
+#include "controller/watch/scene_facts.h"
 #include "controller/watch/scene_model.h"
 #include "proto/messages/record.h"
 
@@ -30,6 +30,11 @@ struct scene {
     uint8_t *memory; // of events
     const char *why;
 };
+
+static uint64_t known_of(const struct scene *n)
+{
+    return n->q->known_ns ? n->q->known_ns : UINT64_MAX;
+}
 
 // --- Who is there
 
@@ -96,6 +101,7 @@ static enum status add_models(struct scene *n)
     struct scene_room room;
     struct scene_axis axis = {.start_ns = n->start_ns,
                               .window_ns = n->window_ns,
+                              .known_ns = known_of(n),
                               .windows = n->windows,
                               .usual = n->windows - BLAME_LOOK_AHEAD - 1};
     axis.usual = axis.usual > BLAME_LOOK_BACK ? axis.usual - BLAME_LOOK_BACK : 1;
@@ -107,37 +113,85 @@ static enum status add_models(struct scene *n)
     return st;
 }
 
-// The mean of the points in each window.
-static enum status add_points(struct scene *n, struct span name, bool *is_there)
+// Points of a KPI on their way into windows. A point that was told anew replaces the
+// older one, as soon as that was known.
+struct points {
+    double *series; // NULL: none yet
+    double count[SCENE_BEFORE + BLAME_LOOK_BACK + BLAME_LOOK_AHEAD + 1];
+    uint64_t at_ns; // of the point that waits
+    double value;
+    bool waits;
+};
+
+static void take_point(const struct scene *n, struct points *p)
 {
-    struct shelf_key from = key_signal(name, n->start_ns), prefix = key_signal_of(name);
+    if (!p->waits)
+        return;
+    uint64_t k = (p->at_ns - n->start_ns) / n->window_ns;
+    p->count[k]++;
+    double *to = &p->series[k];
+    *to = p->count[k] == 1 ? p->value : *to + (p->value - *to) / p->count[k];
+    p->waits = false;
+}
+
+static enum status add_point(struct scene *n, struct span name, uint64_t at_ns,
+                             double value, struct points *p)
+{
+    uint32_t e;
+    if (!p->series) {
+        ST_TRY(blame_case_entity(n->c, name, &e));
+        ST_TRY(blame_case_signal(n->c, e, span_text("kpi"), &p->series));
+    }
+    if (at_ns != p->at_ns)
+        take_point(n, p);
+    p->at_ns = at_ns;
+    p->value = value;
+    p->waits = true;
+    return ST_OK;
+}
+
+// The mean of the points of `signal` in each window, as the entity `name`.
+static enum status add_points(struct scene *n, struct span signal, struct span name,
+                              bool *is_there)
+{
+    struct shelf_key prefix = key_signal_of(signal);
+    struct points p = {.series = NULL};
     struct shelf_walk walk;
     struct span key, value;
-    double *series = NULL,
-           count[SCENE_BEFORE + BLAME_LOOK_BACK + BLAME_LOOK_AHEAD + 1] = {0};
-    uint32_t e;
     enum status st;
     shelf_walk_init(&walk, n->s, SHELF_COMPONENT, &prefix);
-    walk.at = from; // begin where the windows do
+    walk.at = key_signal(signal, n->start_ns, 0); // begin where the windows do
     while ((st = shelf_walk_next(&walk, &key, &value)) == ST_OK) {
-        if (key.size != from.size || value.size != 8)
+        uint64_t at, known;
+        if (!key_signal_read(key, prefix.size, &at, &known) || value.size != 8)
             continue;
-        uint64_t at = load_be64(key.data + key.size - 8);
-        uint64_t k = (at - n->start_ns) / n->window_ns;
-        if (at < n->start_ns)
-            continue;
-        if (k >= n->windows)
+        if (at >= n->start_ns + n->windows * n->window_ns)
             break;
-        if (!series) {
-            ST_TRY(blame_case_entity(n->c, name, &e));
-            ST_TRY(blame_case_signal(n->c, e, span_text("kpi"), &series));
-        }
-        double v = load_le_f64(value.data);
-        count[k]++;
-        series[k] = count[k] == 1 ? v : series[k] + (v - series[k]) / count[k];
+        if (at >= n->start_ns && known <= known_of(n))
+            ST_TRY(add_point(n, name, at, load_le_f64(value.data), &p));
     }
-    *is_there = series != NULL;
+    take_point(n, &p);
+    *is_there = p.series != NULL;
     return st == ST_EMPTY ? ST_OK : st;
+}
+
+// A signal may be told by segment: NAME/SEGMENT.
+static enum status add_kpi(struct scene *n, struct span name, bool *is_there)
+{
+    struct buf own;
+    *is_there = false;
+    if (n->q->segment.size) {
+        buf_init(&own, 2 * BLAME_NAME_MAX);
+        buf_put_span(&own, name);
+        buf_put_text(&own, "/");
+        buf_put_span(&own, n->q->segment);
+        enum status st = own.failed;
+        if (st == ST_OK)
+            st = add_points(n, buf_span(&own), name, is_there);
+        buf_fini(&own);
+        ST_TRY(st);
+    }
+    return *is_there ? ST_OK : add_points(n, name, name, is_there);
 }
 
 static enum status add_lineage(struct scene *n)
@@ -146,7 +200,7 @@ static enum status add_lineage(struct scene *n)
     struct lineage l;
     struct lineage_fault fault;
     uint64_t from;
-    enum status st = lineage_at(n->s, n->at_ns, &text, &from);
+    enum status st = lineage_at(n->s, n->at_ns, known_of(n), &text, &from);
     if (st == ST_NOTFOUND)
         return ST_OK; // the answer will be "Not sure"
     ST_TRY(st);
@@ -172,10 +226,10 @@ static enum status add_event(struct scene *n, struct span value)
     uint32_t entity;
     pool_init(&pool, n->memory, EVENT_POOL);
     ST_TRY(records_read(value, &record_event_message, &pool, &e));
-    if (e.model.size == 0 || e.kind.size == 0)
+    if (e.model.size == 0 || e.kind.size == 0 || e.wall > known_of(n))
         return ST_OK;
     ST_TRY(blame_case_entity(n->c, e.model, &entity));
-    return blame_case_event(n->c, entity, e.at, e.kind);
+    return blame_case_event_told(n->c, entity, e.at, e.kind, e.text);
 }
 
 static enum status add_events(struct scene *n)
@@ -198,18 +252,20 @@ static enum status add_events(struct scene *n)
 static enum status fill(struct scene *n)
 {
     struct span name = n->q->kpi.size ? n->q->kpi : n->q->model;
-    struct blame_question q = {.kpi = name, .reported_ns = n->at_ns};
+    struct blame_question q = {
+        .kpi = name, .reported_ns = n->at_ns, .segment = n->q->segment};
     bool has_points = false;
     uint32_t e;
     ST_TRY(add_models(n));
     ST_TRY(add_lineage(n));
     if (n->q->kpi.size)
-        ST_TRY(add_points(n, name, &has_points));
+        ST_TRY(add_kpi(n, name, &has_points));
     if (blame_case_find(n->c, name, &e) != ST_OK) {
         n->why = "nothing by that name has values or stands in the lineage";
         return ST_NOTFOUND;
     }
     ST_TRY(add_events(n));
+    ST_TRY(scene_facts(n->s, n->start_ns, n->c));
     if (!n->q->kpi.size)
         q.kpi_signal = span_text("out_drift");
     return blame_case_seal(n->c, &q);
@@ -227,7 +283,9 @@ static enum status build(struct scene *n)
     if (st != ST_OK)
         blame_case_fini(n->c);
     if (st == ST_RANGE)
-        n->why = "too few windows before that time";
+        n->why = n->q->segment.size
+                     ? "nothing is in that segment, or too few windows before that time"
+                     : "too few windows before that time";
     return st;
 }
 
@@ -244,37 +302,5 @@ enum status scene_build(struct shelf *s, const struct scene_ask *q,
     mem_free(n.model);
     mem_free(n.memory);
     *why = n.why;
-    return st;
-}
-
-static void put_next(const struct blame_case *c, const struct blame_answer *a,
-                     struct json *j)
-{
-    struct buf b;
-    buf_init(&b, 512);
-    if (a->verdict != BLAME_NOTHING && a->suspects) {
-        const struct blame_finding *f = &a->finding[a->rank[0]];
-        bool has_change = f->event != BLAME_NONE && !f->is_source;
-        buf_put_text(&b,
-                     has_change ? "kedge rollback plan " : "kedge alert list --model ");
-        buf_put_span(&b, c->entity[f->entity].name);
-    }
-    json_key_text(j, "next", buf_span(&b));
-    buf_fini(&b);
-}
-
-enum status scene_answer(struct shelf *s, const struct scene_ask *q, struct json *j,
-                         const char **why)
-{
-    struct blame_case c;
-    struct blame_answer a;
-    ST_TRY(scene_build(s, q, &c, why));
-    enum status st = blame_run(&c, NULL, &a);
-    if (st == ST_OK) {
-        blame_report_json(&c, &a, BLAME_RFC3339, j);
-        put_next(&c, &a, j);
-        blame_answer_fini(&a);
-    }
-    blame_case_fini(&c);
     return st;
 }

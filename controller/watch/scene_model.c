@@ -135,7 +135,7 @@ static enum status read_version(struct shelf *s, uint32_t model, uint32_t versio
         ST_TRY(pulse_read(value, at, &p));
         if (p.start_ns >= end)
             return ST_OK;
-        if (p.start_ns >= axis->start_ns)
+        if (p.start_ns >= axis->start_ns && p.known_ns <= axis->known_ns)
             add_pulse(r, &p,
                       (uint32_t)((p.start_ns - axis->start_ns) / axis->window_ns));
         from = key_component(model, version, at + 1);

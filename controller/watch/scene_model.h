@@ -10,6 +10,7 @@
 // The windows of the case, and how many of them tell what is usual.
 struct scene_axis {
     uint64_t start_ns, window_ns;
+    uint64_t known_ns; // what was judged later does not count
     uint32_t windows, usual;
 };
 

@@ -14,6 +14,7 @@
 #include "controller/log/standing.h"
 #include "controller/watch/alert.h"
 #include "controller/watch/course.h"
+#include "controller/watch/incident.h"
 #include "controller/watch/jury.h"
 #include "controller/watch/pulse.h"
 #include "controller/watch/rival.h"
@@ -27,6 +28,7 @@ struct watch {
     struct rival *rival;
     uint32_t models; // of the fleet; good while `has_models`
     bool has_models;
+    struct incident_desk *incidents;
 };
 
 struct watch_options watch_defaults(void)
@@ -43,7 +45,9 @@ enum status watch_open(const struct watch_options *o, struct watch **out)
     w->options = *o;
     enum status st = jury_open(&o->judge, &w->jury);
     if (st == ST_OK)
-        st = alert_open_desk(o->pages_per_week, o->burst, &w->desk);
+        st = incident_desk_open(&w->incidents);
+    if (st == ST_OK)
+        st = alert_open_desk(o->pages_per_week, o->burst, w->incidents, &w->desk);
     if (st == ST_OK)
         st = rival_open(&w->rival);
     if (st != ST_OK) {
@@ -61,6 +65,7 @@ void watch_close(struct watch *w)
     jury_close(w->jury);
     alert_close_desk(w->desk);
     rival_close(w->rival);
+    incident_desk_close(w->incidents);
     mem_free(w);
 }
 
@@ -225,9 +230,12 @@ static enum status review(struct watch *w, struct shelf *s,
     const struct deploy_report *deploy = bout.has_report ? &bout.report : NULL;
     const struct alert_case c = {
         .model_no = win->model_no,
+        .version_no = win->version_no,
         .model = win->model,
         .version = win->version,
+        .start_ns = win->start_ns,
         .end_ns = win->end_ns,
+        .rows = win->rows,
         .judge = judge,
         .deploy = deploy,
         .symptoms = symptom_of(judge, deploy, &bout.standing, course, is_newest),
@@ -284,7 +292,7 @@ enum status watch_window(void *self, struct shelf *s, const struct judged_window
                          uint8_t changed_alert[16])
 {
     if (!w->is_flash)
-        ST_TRY(pulse_write(s, w));
+        ST_TRY(pulse_write(s, w, now->now_ns));
     return w->features ? judge_it(self, s, w, now, out, changed_alert) : ST_OK;
 }
 
@@ -406,7 +414,7 @@ enum status watch_command(void *self, struct shelf *s, const struct entry_comman
 {
     struct watch *w = self;
     if (!span_is(c->verb, "alert.ack"))
-        return ST_UNSUPPORTED;
+        return incident_command(w->incidents, s, c, now, out);
     uint64_t number;
     if (text_u64(entry_arg(c, "alert"), &number) != ST_OK)
         return answer(out, c, 2, "alert.ack wants the number of an alert", "");
@@ -424,4 +432,5 @@ void watch_dropped(void *self)
     struct watch *w = self;
     w->has_models = false;
     jury_drop(w->jury);
+    incident_desk_drop(w->incidents);
 }

@@ -172,6 +172,7 @@ const struct message *const *record_messages(size_t *count)
         &record_operator_message, &record_instance_message, &record_alert_message,
         &record_plan_message,     &record_intent_message,   &record_command_message,
         &record_attest_message,   &record_event_message,    &record_leaf_message,
+        &record_incident_message, &record_member_message,
     };
     *count = sizeof messages / sizeof messages[0];
     return messages;

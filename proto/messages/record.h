@@ -246,6 +246,66 @@ struct record_alert {
 };
 extern const struct message record_alert_message;
 
+// Cleared: every alert of it has closed; the same cause opens it again for a while.
+enum incident_state {
+    INCIDENT_OPEN,
+    INCIDENT_ACKED,
+    INCIDENT_CLEARED,
+    INCIDENT_CLOSED
+};
+
+#define INCIDENT_ANSWER_MAX (256u * 1024u)
+#define INCIDENT_SUSPECTS_MAX 16
+
+// What is taken for one cause, and the alerts that go back to it.
+struct record_incident {
+    uint8_t incident[16];
+    struct span cause; // a name of the lineage, or "outside"
+    struct span kind;  // "model", "own", "upstream", "outside" or "asked"
+    struct span model; // whose alert opened it
+    struct span kpi;   // that a person asked about
+    uint64_t noticed;  // event ns, of the question
+    uint8_t state;     // enum incident_state
+    uint8_t tier;      // the highest so far
+    uint64_t onset;    // event ns
+    uint64_t opened;   // wall ns
+    uint64_t opened_event;
+    uint64_t updated_event;
+    uint64_t acked; // wall ns
+    struct span acked_by;
+    uint64_t cleared; // wall ns
+    uint64_t cleared_event;
+    uint64_t closed; // wall ns
+    struct span closed_by;
+    struct span closed_why;
+    struct span true_cause; // as a person said when it was closed
+    uint32_t alerts;        // that ever joined it
+    uint32_t open_alerts;
+    uint32_t reopened; // how often
+    uint64_t answered; // wall ns: the answer is what was known then
+    double share;      // of its first suspect
+    double confidence;
+    struct span verdict;
+    const struct span *suspect; // best first
+    uint32_t suspects;
+    struct span answer;   // as JSON
+    uint8_t evidence[32]; // SHA-256 of the windows it was taken from
+};
+extern const struct message record_incident_message;
+
+// An alert within an incident.
+struct record_member {
+    uint8_t alert[16];
+    struct span model;
+    struct span version;
+    uint64_t onset;        // event ns
+    uint64_t joined;       // wall ns
+    uint64_t joined_event; // event end of the window that opened it
+    uint64_t left_event;   // 0: still open
+    uint64_t rows;         // predictions served since its onset
+};
+extern const struct message record_member_message;
+
 enum plan_state {
     PLAN_OPEN,
     PLAN_AWAIT_APPROVAL,

@@ -350,7 +350,7 @@ static void the_report_is_the_same_bytes_twice(void **state)
         buf_init(&text[i], 1 << 20);
         json_init(&j, &text[i]);
         json_object(&j);
-        blame_report_json(&c, &a, BLAME_RFC3339, &j);
+        blame_report_json(&c, &a, BLAME_RFC3339, BLAME_NAMES, &j);
         json_object_end(&j);
         blame_report_table(&c, &a, -1, &text[i]);
         blame_answer_fini(&a);
