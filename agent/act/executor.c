@@ -20,6 +20,12 @@
 #define FILE_BYTES_MAX 65536
 #define ROW(type, member) .offset = offsetof(type, member)
 
+#define REMOTE_ROW(member, type, standard, help)                                       \
+    {                                                                                  \
+#member, type, ROW(struct executor_file, remote.member), standard, help, NULL, \
+            NULL, false                                                                \
+    }
+
 static const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM};
 
 struct executor_file {
@@ -38,6 +44,7 @@ struct executor_file {
     struct value_list reload;
     struct value_list probe;
     struct value_list apply;
+    struct executor_remote remote;
 };
 
 struct whole_file {
@@ -46,7 +53,8 @@ struct whole_file {
 
 static const struct conf_row executor_rows[] = {
     {"kind", VALUE_WORD, ROW(struct executor_file, kind), NULL, "how it switches",
-     "symlink|exec", NULL, false},
+     "symlink|exec|mlflow|tfserving|triton|torchserve|kserve|deployment|haproxy", NULL,
+     false},
     {"actions", VALUE_LIST, ROW(struct executor_file, actions), "",
      "what it may do; rollback and probe when nothing is said", NULL, NULL, false},
     {"models", VALUE_LIST, ROW(struct executor_file, models), "",
@@ -80,6 +88,33 @@ static const struct conf_row executor_rows[] = {
      "exec: a command that switches; {model} {from} {to} {order} stand for one word "
      "each",
      NULL, NULL, false},
+    REMOTE_ROW(base, VALUE_TEXT, "",
+               "mlflow, tfserving, triton, torchserve, kserve, deployment: http:// or "
+               "https:// address of the server"),
+    REMOTE_ROW(name, VALUE_TEXT, "",
+               "these too: what the server calls the model; its own name when empty"),
+    REMOTE_ROW(auth_file, VALUE_TEXT, "",
+               "these too: a secret file whose first line is the header Authorization"),
+    REMOTE_ROW(ca, VALUE_TEXT, "",
+               "these too: a file of the authorities that are trusted instead of the "
+               "system's"),
+    REMOTE_ROW(alias, VALUE_NAME, "champion",
+               "mlflow: the alias that names the version that is served"),
+    REMOTE_ROW(label, VALUE_NAME, "stable",
+               "tfserving: the label that names the version that is served"),
+    REMOTE_ROW(config, VALUE_TEXT, "",
+               "tfserving: the server's model_config_file, which it polls"),
+    REMOTE_ROW(namespace, VALUE_NAME, "default", "kserve, deployment: its namespace"),
+    REMOTE_ROW(container, VALUE_TEXT, "",
+               "deployment: the container whose image is set; the only one when empty"),
+    REMOTE_ROW(
+        artifact, VALUE_TEXT, "",
+        "kserve, deployment: the storage address or image, with {version} in it"),
+    REMOTE_ROW(socket, VALUE_TEXT, "", "haproxy: its runtime socket, absolute"),
+    REMOTE_ROW(backend, VALUE_TEXT, "",
+               "haproxy: the backend with one server for each version"),
+    REMOTE_ROW(gitops, VALUE_FLAG, "no",
+               "kserve, deployment: switch it although a GitOps tool owns it"),
 };
 static const struct conf_table executor_table = {
     .name = "executor",
@@ -107,7 +142,10 @@ static const struct conf_table whole_table = {
 
 const char *executor_kind_name(enum executor_kind kind)
 {
-    return kind == EXECUTOR_SYMLINK ? "symlink" : "exec";
+    static const char *const names[EXECUTOR_KINDS] = {
+        "symlink",    "exec",   "mlflow",     "tfserving", "triton",
+        "torchserve", "kserve", "deployment", "haproxy"};
+    return names[kind];
 }
 
 // Moves the words over; the standard words stand in for none.
@@ -179,6 +217,69 @@ static const char *check_exec(const struct executor *e)
     return NULL;
 }
 
+static const char *check_kube(const struct executor_remote *r)
+{
+    const char *at = r->artifact ? strstr(r->artifact, "{version}") : NULL;
+    if (!at || strstr(at + 1, "{version}"))
+        return "artifact must hold {version} once";
+    return NULL;
+}
+
+static const char *check_haproxy(const struct executor_remote *r)
+{
+    if (!r->socket || r->socket[0] != '/')
+        return "haproxy: socket must be an absolute path";
+    if (!r->backend || !text_is_name(span_text(r->backend)))
+        return "haproxy: backend must be named";
+    return NULL;
+}
+
+static const char *check_remote(const struct executor *e)
+{
+    const struct executor_remote *r = &e->remote;
+    if (e->kind == EXECUTOR_HAPROXY)
+        return check_haproxy(r);
+    size_t size = r->base ? strlen(r->base) : 0;
+    bool is_web = size && (strncmp(r->base, "http://", 7) == 0 ||
+                           strncmp(r->base, "https://", 8) == 0);
+    if (!is_web || r->base[size - 1] == '/')
+        return "base must be http:// or https:// and end without a slash";
+    if (r->auth_file && r->auth_file[0] != '/')
+        return "auth_file must be an absolute path";
+    if (e->kind == EXECUTOR_TFSERVING && (!r->config || r->config[0] != '/'))
+        return "tfserving: config must be an absolute path";
+    bool is_kube = e->kind == EXECUTOR_KSERVE || e->kind == EXECUTOR_DEPLOYMENT;
+    return is_kube ? check_kube(r) : NULL;
+}
+
+static const char *check(struct executor *e)
+{
+    return e->kind == EXECUTOR_SYMLINK ? check_symlink(e)
+           : e->kind == EXECUTOR_EXEC  ? check_exec(e)
+                                       : check_remote(e);
+}
+
+// Every text of the kinds that ask a server, for loops over them.
+static const size_t remote_texts[] = {
+    offsetof(struct executor_remote, base),
+    offsetof(struct executor_remote, name),
+    offsetof(struct executor_remote, auth_file),
+    offsetof(struct executor_remote, ca),
+    offsetof(struct executor_remote, alias),
+    offsetof(struct executor_remote, label),
+    offsetof(struct executor_remote, config),
+    offsetof(struct executor_remote, namespace),
+    offsetof(struct executor_remote, container),
+    offsetof(struct executor_remote, artifact),
+    offsetof(struct executor_remote, socket),
+    offsetof(struct executor_remote, backend),
+};
+
+static char **remote_text_at(struct executor_remote *r, size_t i)
+{
+    return (char **)(void *)((char *)r + remote_texts[i]);
+}
+
 static enum status take_file(struct executor_file *f, struct executor *e)
 {
     static const char *const actions[] = {"rollback", "probe", NULL};
@@ -186,8 +287,11 @@ static enum status take_file(struct executor_file *f, struct executor *e)
     if (strlen(f->name) >= sizeof e->name)
         return ST_RANGE;
     memcpy(e->name, f->name, strlen(f->name) + 1);
-    e->kind = f->kind == 0 ? EXECUTOR_SYMLINK : EXECUTOR_EXEC;
-    e->is_idempotent = f->idempotent || e->kind == EXECUTOR_SYMLINK;
+    e->kind = f->kind; // the words stand in the order of the kinds
+    e->is_idempotent = f->idempotent || e->kind != EXECUTOR_EXEC;
+    e->remote.gitops = f->remote.gitops;
+    for (size_t i = 0; i < sizeof remote_texts / sizeof *remote_texts; i++)
+        (void)take_text(remote_text_at(&f->remote, i), remote_text_at(&e->remote, i));
     e->timeout_ms = (uint32_t)(f->timeout_ns / NS_PER_MS);
     e->symlink.signal = signals[f->signal];
     (void)take_text(&f->root, &e->symlink.root);
@@ -265,7 +369,7 @@ static enum status parse_file(const char *path, struct span text, struct executo
         else if (!is_named_after(path, e->name))
             wrong = "the file must be called after its executor";
         else
-            wrong = e->kind == EXECUTOR_SYMLINK ? check_symlink(e) : check_exec(e);
+            wrong = check(e);
     }
     conf_free(&whole_table, &whole);
     buf_fini(&why);
@@ -316,6 +420,8 @@ void executor_close(struct executor *e)
     mem_free(e->symlink.link);
     mem_free(e->symlink.versions);
     mem_free(e->symlink.pidfile);
+    for (size_t i = 0; i < sizeof remote_texts / sizeof *remote_texts; i++)
+        mem_free(*remote_text_at(&e->remote, i));
     mem_free(e->path);
     mem_free(e);
 }

@@ -15,7 +15,18 @@
 #define EXECUTORS_MAX 64
 #define EXECUTOR_LIST_MAX 64 // words in one list of a file
 
-enum executor_kind { EXECUTOR_SYMLINK, EXECUTOR_EXEC };
+enum executor_kind {
+    EXECUTOR_SYMLINK,
+    EXECUTOR_EXEC,
+    EXECUTOR_MLFLOW,
+    EXECUTOR_TFSERVING,
+    EXECUTOR_TRITON,
+    EXECUTOR_TORCHSERVE,
+    EXECUTOR_KSERVE,
+    EXECUTOR_DEPLOYMENT,
+    EXECUTOR_HAPROXY,
+    EXECUTOR_KINDS,
+};
 
 // A list of words, closed by a NULL.
 struct executor_words {
@@ -39,6 +50,23 @@ struct executor_exec {
     struct executor_words apply;
 };
 
+// A server that is asked. Each kind has its own of these; NULL = not given.
+struct executor_remote {
+    char *base;      // "https://mlflow.internal", without a slash at the end
+    char *name;      // that the server knows the model by; NULL = the model's own
+    char *auth_file; // its first line is the header Authorization
+    char *ca;        // file of the authorities that are trusted
+    char *alias;     // mlflow
+    char *label;     // tfserving
+    char *config;    // tfserving: its configuration file
+    char *namespace; // kserve, deployment
+    char *container; // deployment
+    char *artifact;  // kserve, deployment: a text with {version} in it
+    char *socket;    // haproxy
+    char *backend;   // haproxy
+    bool gitops;     // kserve, deployment: switch it although such a tool owns it
+};
+
 struct executor {
     char name[65];
     char *path;
@@ -51,6 +79,7 @@ struct executor {
     uint32_t timeout_ms;
     struct executor_symlink symlink;
     struct executor_exec exec;
+    struct executor_remote remote;
 };
 
 const char *executor_kind_name(enum executor_kind kind);
@@ -80,7 +109,7 @@ MUST_USE enum status executors_open(const char *folder, struct executors *out,
 void executors_close(struct executors *e);
 const struct executor *executors_find(const struct executors *e, struct span name);
 
-// The two kinds' verbs, run in the child: they fill *answer whatever happens.
+// The kinds' verbs, run in the child: they fill *answer whatever happens.
 void symlink_serve(const struct executor *e, const struct job_ask *ask,
                    struct job_answer *answer);
 void exec_serve(const struct executor *e, const struct job_ask *ask,

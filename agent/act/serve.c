@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/act/executor.h"
+#include "agent/act/remote.h"
 #include "common/base/file.h"
 #include "common/trust/digest.h"
 
@@ -28,8 +29,11 @@ static enum status read_all(int fd, struct buf *out)
 
 static void (*const verbs[])(const struct executor *, const struct job_ask *,
                              struct job_answer *) = {
-    [EXECUTOR_SYMLINK] = symlink_serve,
-    [EXECUTOR_EXEC] = exec_serve,
+    [EXECUTOR_SYMLINK] = symlink_serve, [EXECUTOR_EXEC] = exec_serve,
+    [EXECUTOR_MLFLOW] = remote_serve,   [EXECUTOR_TFSERVING] = remote_serve,
+    [EXECUTOR_TRITON] = remote_serve,   [EXECUTOR_TORCHSERVE] = remote_serve,
+    [EXECUTOR_KSERVE] = remote_serve,   [EXECUTOR_DEPLOYMENT] = remote_serve,
+    [EXECUTOR_HAPROXY] = remote_serve,
 };
 
 // The file is read here, by the process that acts on it, and must still be the one

@@ -8,6 +8,7 @@
 #include "agent/act/job.h"
 #include "agent/act/journal.h"
 #include "agent/act/manifest.h"
+#include "agent/act/tfconfig.h"
 
 // Each reader gives back, by its writer, exactly what it took.
 static void answer(struct span s)
@@ -44,7 +45,8 @@ static void outcome(struct span s)
         return;
     buf_init(&b, JOURNAL_BODY_MAX);
     outcome_put(&b, &o);
-    assert(b.failed == ST_OK && b.size <= s.size);
+    // The first format had no plan; it is written anew in the second.
+    assert(b.failed == ST_OK && b.size <= s.size + sizeof o.plan);
     buf_fini(&b);
 }
 
@@ -68,6 +70,21 @@ static void manifest(struct span s)
     }
 }
 
+// What was changed is changed again in the same way, and nothing is lost around it.
+static void tfconfig(struct span s)
+{
+    struct buf once, twice;
+    buf_init(&once, TFCONFIG_BYTES_MAX);
+    buf_init(&twice, TFCONFIG_BYTES_MAX);
+    struct span model = span_text("bike"), label = span_text("stable");
+    if (tfconfig_set(s, model, 2, 1, label, &once) == ST_OK) {
+        enum status st = tfconfig_set(buf_span(&once), model, 2, 1, label, &twice);
+        assert(st == ST_OK && twice.size <= once.size + 128);
+    }
+    buf_fini(&once);
+    buf_fini(&twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span s = span_of(data, size);
@@ -76,5 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     outcome(s);
     journal(s);
     manifest(s);
+    tfconfig(s);
     return 0;
 }

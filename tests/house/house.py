@@ -41,7 +41,7 @@ LIBRARIES = [
     (r"lmdb\.h", ("controller/store",)),
     (r"openssl/", ("common/trust",)),
     (r"confuse\.h", ("common/setup",)),
-    (r"json-c/|json\.h", ("agent/intake", "controller/cli", "controller/*")),
+    (r"json-c/|json\.h", ("agent/act", "agent/intake", "controller/cli", "controller/*")),
     (r"c?zmq\.h", ("agent/link", "controller/gate", "controller/cli", "agent/*",
                    "controller/*")),
     (r"msgpack", ("proto", "proto/messages")),
