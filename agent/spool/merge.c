@@ -22,21 +22,43 @@ static uint64_t bucket_of(const struct stock_entry *e, uint64_t span_ns)
     return span_ns ? e->from / span_ns : 0;
 }
 
+// How many entries the window takes that begins at `at`; 0: its parts are not all
+// there, beside each other.
+static uint32_t parts_at(const struct stock *s, size_t at)
+{
+    const struct stock_entry *a = &s->entry[at];
+    if (a->part != 0 || a->parts > s->entries - at)
+        return 0;
+    for (uint32_t i = 1; i < a->parts; i++) {
+        const struct stock_entry *b = &s->entry[at + i];
+        if (!is_candidate(b, a->model) || strcmp(b->version, a->version) != 0 ||
+            b->part != i || b->parts != a->parts || b->from != a->from)
+            return 0;
+    }
+    return a->parts;
+}
+
 // The run that begins with entry `first`.
 static void collect(const struct stock *s, size_t first, uint64_t span_ns,
                     struct merge_run *run)
 {
     const struct stock_entry *a = &s->entry[first];
-    run->n = 0;
-    for (size_t i = first; i < s->entries && run->n < MERGE_RUN_MAX; i++) {
+    run->n = run->windows = run->first = 0;
+    for (size_t i = first; i < s->entries && run->windows < MERGE_WINDOWS_MAX; i++) {
         const struct stock_entry *b = &s->entry[i];
-        if (!is_candidate(b, a->model) || strcmp(b->version, a->version) != 0)
+        if (!is_candidate(b, a->model) || strcmp(b->version, a->version) != 0 ||
+            b->part != 0)
             continue;
         uint64_t last = span_ns ? (b->until - 1) / span_ns : 0;
+        uint32_t parts = parts_at(s, i);
         if (bucket_of(b, span_ns) != bucket_of(a, span_ns) ||
-            last != bucket_of(a, span_ns))
+            last != bucket_of(a, span_ns) || parts == 0 ||
+            parts > MERGE_RUN_MAX - run->n)
             return;
-        run->at[run->n++] = i;
+        for (uint32_t k = 0; k < parts; k++)
+            run->at[run->n++] = i + k;
+        if (++run->windows <= 2)
+            run->first = run->n;
     }
 }
 
@@ -55,7 +77,7 @@ enum status merge_choose(const struct stock *s, const char *model, uint64_t star
             if (!is_candidate(&s->entry[i], model))
                 continue;
             collect(s, i, span_ns, out);
-            if (out->n >= 2)
+            if (out->windows >= 2)
                 return ST_OK;
         }
     }
@@ -63,6 +85,9 @@ enum status merge_choose(const struct stock *s, const char *model, uint64_t star
 }
 
 // --- Merging
+
+// Of profiles in one part; the rest of WINDOW_BYTES_MAX is names and figures.
+#define PART_BYTES (WINDOW_BYTES_MAX - 16 * 1024)
 
 struct part {
     struct window window;
@@ -235,36 +260,93 @@ static enum status encode_profiles(struct sum *s, enum profile_sketches sketches
     return bytes->failed;
 }
 
-static enum status encode(struct sum *s, struct buf *out)
+// How many features, from `first` on, go into one part.
+static uint32_t part_from(const struct sum *s, uint32_t first)
 {
+    size_t size = 0;
+    uint32_t n = 0;
+    for (; first + n < s->features; n++) {
+        const struct merged_feature *f = &s->feature[first + n];
+        size += f->size + f->shape.name.size + 16;
+        if (n > 0 && size > PART_BYTES)
+            break;
+    }
+    return n;
+}
+
+static uint32_t count_parts(const struct sum *s)
+{
+    uint32_t parts = 1;
+    for (uint32_t at = part_from(s, 0); at < s->features; at += part_from(s, at))
+        parts++;
+    return parts;
+}
+
+// One part with `n` features from `first` on. Its number is that of one of the bodies;
+// the figures of the window are in the first part alone.
+static enum status encode_part(const struct sum *s, struct span bytes, uint32_t part,
+                               uint32_t first, uint32_t n, struct merge_result *out)
+{
+    const struct window *bearer = &s->part[s->parts - out->parts + part].window;
     struct window w = total_of(s);
+    struct window_feature *feature = mem_zero(n + 1, sizeof *feature);
+    if (!feature)
+        return ST_NOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        feature[i] = s->feature[first + i].shape;
+        feature[i].profile =
+            span_of(bytes.data + s->feature[first + i].at, s->feature[first + i].size);
+    }
+    memcpy(w.boot, bearer->boot, sizeof w.boot);
+    w.seq = bearer->seq;
+    w.part = (uint16_t)part;
+    w.parts = (uint16_t)(out->parts > 1 ? out->parts : 0);
+    w.dropped = s->dropped;
+    w.drops = part == 0 ? s->drops : 0;
+    if (part > 0)
+        w.rows = w.observed = w.late = 0;
+    w.feature = feature;
+    w.features = n;
+    out->at[part] = out->bytes.size;
+    enum status st = message_encode(&window_message, &w, &out->bytes, NULL);
+    out->size[part] = out->bytes.size - out->at[part];
+    mem_free(feature);
+    return st;
+}
+
+static enum status encode(struct sum *s, struct merge_result *out)
+{
     struct buf bytes;
-    buf_init(&bytes, WINDOW_BYTES_MAX);
-    struct window_feature *feature = mem_zero(s->features + 1, sizeof *feature);
-    enum status st = feature ? ST_OK : ST_NOMEM;
-    if (st == ST_OK)
-        st = encode_profiles(s, PROFILE_WITH_SKETCHES, &bytes);
+    buf_init(&bytes, (size_t)WINDOW_FEATURES_MAX * WINDOW_PROFILE_MAX);
+    enum status st = encode_profiles(s, PROFILE_WITH_SKETCHES, &bytes);
     if (st == ST_FULL || (st == ST_OK && bytes.size > MERGE_BYTES))
         st = encode_profiles(s, PROFILE_PLAIN, &bytes);
-    if (st == ST_OK) {
-        for (uint32_t i = 0; i < s->features; i++) {
-            feature[i] = s->feature[i].shape;
-            feature[i].profile =
-                span_of(bytes.data + s->feature[i].at, s->feature[i].size);
-        }
-        tally_sort(s->dropped, s->drops);
-        w.dropped = s->dropped;
-        w.drops = s->drops;
-        w.feature = feature;
-        w.features = s->features;
-        st = message_encode(&window_message, &w, out, NULL);
+    tally_sort(s->dropped, s->drops);
+    out->parts = st == ST_OK ? count_parts(s) : 0;
+    if (st == ST_OK && out->parts > s->parts)
+        st = ST_FULL;
+    for (uint32_t part = 0, at = 0; st == ST_OK && part < out->parts; part++) {
+        uint32_t n = part_from(s, at);
+        st = encode_part(s, buf_span(&bytes), part, at, n, out);
+        at += n;
     }
-    mem_free(feature);
     buf_fini(&bytes);
     return st;
 }
 
-enum status merge_bodies(const struct span *body, uint32_t bodies, struct buf *out)
+void merge_init(struct merge_result *r)
+{
+    r->parts = 0;
+    buf_init(&r->bytes, (size_t)MERGE_RUN_MAX * WINDOW_BYTES_MAX);
+}
+
+void merge_fini(struct merge_result *r)
+{
+    buf_fini(&r->bytes);
+}
+
+enum status merge_bodies(const struct span *body, uint32_t bodies,
+                         struct merge_result *out)
 {
     struct sum s = {0};
     enum status st = decode_parts(&s, body, bodies);

@@ -19,7 +19,7 @@
 #define HEADER_BYTES 16
 #define RECORD_BYTES 12 // before its payload
 #define RECORD_MARK 0x4a4b4544u
-#define SEGMENTS_MAX 65536
+#define SEGMENTS_MAX 262144
 
 static const uint8_t segment_header[HEADER_BYTES] = "KEDGEREL\1";
 

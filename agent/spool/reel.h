@@ -11,7 +11,7 @@
 #include "common/base/span.h"
 #include "common/base/status.h"
 
-#define REEL_SEGMENT_BYTES (4u << 20) // then a new one begins
+#define REEL_SEGMENT_BYTES (512u << 10) // then a new one begins
 #define REEL_RECORD_MAX (32u << 20)
 
 // A segment is a header of 16 bytes ("KEDGEREL", version, zero) and records: u32 mark,

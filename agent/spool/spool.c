@@ -14,6 +14,7 @@
 #define BYTES_DEFAULT (64u << 20)
 #define MEMORY_DEFAULT (4u << 20)
 #define WINDOWS_DEFAULT 64
+#define COMPACTIONS_A_TURN 4 // each of them syncs
 
 // --- Opening
 
@@ -309,8 +310,8 @@ void spool_turn(struct spool *s, uint64_t now_ns)
     (void)now_ns;
     write_waiting(s);
     thrift_make_room(s);
-    while (thrift_compact(s, false))
-        continue;
+    for (int i = 0; i < COMPACTIONS_A_TURN && thrift_compact(s, false);)
+        i++;
 }
 
 struct spool_stats spool_stats(const struct spool *s)
@@ -319,7 +320,7 @@ struct spool_stats spool_stats(const struct spool *s)
     struct reel_stats reel = reel_stats(s->reel);
     stats.entries = s->stock.entries;
     for (size_t i = 0; i < s->stock.entries; i++)
-        stats.windows += s->stock.entry[i].has_window;
+        stats.windows += s->stock.entry[i].has_window && s->stock.entry[i].part == 0;
     stats.bytes = reel.bytes;
     stats.segments = reel.segments;
     stats.torn_bytes = reel.torn_bytes;

@@ -15,6 +15,10 @@
 #define SPOOL_ENTRY_BYTES_MAX (256u << 10)
 #define SPOOL_STATE_BYTES_MAX (4u << 20)
 
+// Live bytes of one model's windows. With what a segment and its compaction add to it
+// an outage costs a model 4 MiB of disk, however long it lasts.
+#define SPOOL_MODEL_BYTES (1792u << 10)
+
 // A journal of groups. Each group is one record with a CRC-32C: it is there as a whole
 // or not at all, whatever byte a kill -9 or a power cut fell on. Groups add entries,
 // keep named states, and tell what was offered, merged and confirmed.
@@ -24,11 +28,11 @@
 // controller has seen survives a power cut too. Entries once offered are never merged
 // or renumbered.
 //
-// Being full: over `bytes_max` on disk, or `windows_max` windows of one model, the
-// oldest neighbouring windows of one model and version that were never offered are
-// merged into one (flag "merged"): ten windows, then an hour's, then a day's, and on.
-// Nothing is dropped. With a full disk groups wait in memory up to `memory_max`,
-// windows merge there too, and each commit tries again.
+// Being full: over `bytes_max` on disk, or `windows_max` windows or SPOOL_MODEL_BYTES
+// of one model, the oldest neighbouring windows of one model and version that were
+// never offered are merged into one (flag "merged"): ten windows, then an hour's, then
+// a day's, and on. Nothing is dropped. With a full disk groups wait in memory up to
+// `memory_max`, windows merge there too, and each commit tries again.
 //
 // One thread owns a spool.
 struct spool_settings {

@@ -95,7 +95,7 @@ void stock_describe(struct stock_entry *e, struct span body, struct pool *pool)
         return;
     pool_clear(pool);
     if (message_decode(&window_message, body, pool, &w) != ST_OK ||
-        window_check(&w) != ST_OK || (w.flags & WINDOW_FLASH) || w.parts > 1 ||
+        window_check(&w) != ST_OK || (w.flags & WINDOW_FLASH) ||
         w.model.size > FIELD_NAME_MAX || w.version.size > FIELD_NAME_MAX)
         return;
     e->has_window = true;
@@ -103,6 +103,8 @@ void stock_describe(struct stock_entry *e, struct span body, struct pool *pool)
     copy_name(e->version, w.version);
     e->from = w.start;
     e->until = w.end;
+    e->part = w.part;
+    e->parts = w.parts > 1 ? w.parts : 1;
 }
 
 enum status stock_put_state(struct stock *s, struct span key, struct place value,

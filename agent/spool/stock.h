@@ -31,6 +31,8 @@ struct stock_entry {
     char version[FIELD_NAME_MAX + 1];
     uint64_t from;
     uint64_t until;
+    uint16_t part; // of a wide model's window; its other parts stand beside it
+    uint16_t parts;
 };
 
 struct stock_state {

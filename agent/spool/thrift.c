@@ -28,21 +28,24 @@ static enum status read_bodies(struct spool *s, const struct merge_run *run,
 
 // One record takes the sum in and the parts out.
 static enum status write_merged(struct spool *s, const struct merge_run *run,
-                                struct span merged)
+                                const struct merge_result *merged)
 {
     struct buf group;
-    struct stock_entry last = s->stock.entry[run->at[run->n - 1]];
+    uint32_t gone = run->n - merged->parts;
     buf_init(&group, SPOOL_GROUP_BYTES_MAX);
-    group_put_entry(&group, &last, merged, (struct span){0});
-    for (uint32_t i = 0; i + 1 < run->n; i++) {
+    for (uint32_t i = 0; i < merged->parts; i++)
+        group_put_entry(&group, &s->stock.entry[run->at[gone + i]],
+                        span_of(merged->bytes.data + merged->at[i], merged->size[i]),
+                        (struct span){0});
+    for (uint32_t i = 0; i < gone; i++) {
         const struct stock_entry *e = &s->stock.entry[run->at[i]];
         group_put_gone(&group, e->boot, e->seq);
     }
     enum status st = group.failed;
     if (st == ST_OK)
-        st = spool_write(s, buf_span(&group), 1);
+        st = spool_write(s, buf_span(&group), merged->parts);
     if (st == ST_OK)
-        s->stats.merged += run->n - 1;
+        s->stats.merged += run->windows - 1;
     buf_fini(&group);
     return st;
 }
@@ -50,16 +53,17 @@ static enum status write_merged(struct spool *s, const struct merge_run *run,
 static enum status merge_run(struct spool *s, const struct merge_run *run)
 {
     struct span body[MERGE_RUN_MAX];
-    struct buf bytes, merged;
+    struct buf bytes;
+    struct merge_result merged;
     buf_init(&bytes, (size_t)MERGE_RUN_MAX * SPOOL_ENTRY_BYTES_MAX);
-    buf_init(&merged, SPOOL_ENTRY_BYTES_MAX);
+    merge_init(&merged);
     enum status st = read_bodies(s, run, &bytes, body);
     if (st == ST_OK)
         st = merge_bodies(body, run->n, &merged);
     if (st == ST_OK)
-        st = write_merged(s, run, buf_span(&merged));
+        st = write_merged(s, run, &merged);
     buf_fini(&bytes);
-    buf_fini(&merged);
+    merge_fini(&merged);
     return st;
 }
 
@@ -75,51 +79,77 @@ static bool merge_model(struct spool *s, const char *model)
             return true;
         if (st != ST_CONFLICT && st != ST_CORRUPT && st != ST_FULL)
             return false;
-        run.n = 2;
+        run.n = run.first;
+        run.windows = 2;
         if (merge_run(s, &run) == ST_OK)
             return true;
-        s->stock.entry[run.at[0]].has_window = false;
+        for (uint32_t i = 0; i < s->stock.entry[run.at[0]].parts; i++)
+            s->stock.entry[run.at[0] + i].has_window = false;
     }
     return false;
 }
 
-// The model with the most windows that were never handed out, and how many.
-static const char *fullest_model(const struct spool *s, uint32_t *most)
+// What a model has that was never handed out.
+struct load {
+    const char *model;
+    uint32_t windows;
+    uint64_t bytes;
+};
+
+static struct load load_of(const struct spool *s, size_t from)
 {
-    const char *found = NULL;
-    size_t from = stock_behind(&s->stock, s->offered_start, s->offered_seq);
-    *most = 0;
+    struct load l = {.model = s->stock.entry[from].model};
     for (size_t i = from; i < s->stock.entries; i++) {
         const struct stock_entry *e = &s->stock.entry[i];
-        if (!e->has_window || (found && strcmp(found, e->model) == 0))
+        if (!e->has_window || strcmp(e->model, l.model) != 0)
             continue;
-        uint32_t n = 0;
-        for (size_t k = i; k < s->stock.entries; k++)
-            n += s->stock.entry[k].has_window &&
-                 strcmp(s->stock.entry[k].model, e->model) == 0;
-        if (n > *most) {
-            *most = n;
-            found = e->model;
-        }
+        l.windows += e->part == 0;
+        l.bytes += e->body_size;
+    }
+    return l;
+}
+
+static bool is_over(const struct spool *s, const struct load *l)
+{
+    return l->windows > s->settings.windows_max || l->bytes > SPOOL_MODEL_BYTES;
+}
+
+// The model with the most windows; one that is over a limit goes before all others.
+static struct load fullest_model(const struct spool *s)
+{
+    struct load found = {0};
+    size_t from = stock_behind(&s->stock, s->offered_start, s->offered_seq);
+    for (size_t i = from; i < s->stock.entries; i++) {
+        const struct stock_entry *e = &s->stock.entry[i];
+        if (!e->has_window || (found.model && strcmp(found.model, e->model) == 0))
+            continue;
+        struct load l = load_of(s, i);
+        bool is_worse = is_over(s, &l) == is_over(s, &found) ? l.windows > found.windows
+                                                             : is_over(s, &l);
+        if (is_worse)
+            found = l;
     }
     return found;
 }
 
 // --- Room
 
+// What is alive in a segment; ALL of them together.
+#define ALL UINT64_MAX
+
 static uint64_t live_in(const struct spool *s, uint64_t segment)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < s->stock.entries; i++) {
         const struct stock_entry *e = &s->stock.entry[i];
-        if (e->body.segment == segment)
+        if (segment == ALL || e->body.segment == segment)
             bytes += e->body_size + e->sigs_size;
     }
     size_t at = 0;
     void *value;
     while (table_next(s->stock.states, &at, NULL, &value)) {
         const struct stock_state *state = value;
-        if (state->value.segment == segment)
+        if (segment == ALL || state->value.segment == segment)
             bytes += state->size;
     }
     return bytes;
@@ -157,6 +187,17 @@ static enum status collect_live(struct spool *s, uint64_t segment, struct buf *g
     return st == ST_OK ? group->failed : st;
 }
 
+// Segments leave in their order, since one may tell of the end of what an older one
+// holds. So one that lives behind which others have died is written again as well, when
+// the dead take more than half of the living and WASTE_BYTES.
+#define WASTE_BYTES (1u << 20)
+
+static bool is_wasteful(const struct spool *s)
+{
+    uint64_t live = live_in(s, ALL);
+    return reel_stats(s->reel).bytes > live + live / 2 + WASTE_BYTES;
+}
+
 bool thrift_compact(struct spool *s, bool is_pressed)
 {
     bool is_newest;
@@ -165,7 +206,8 @@ bool thrift_compact(struct spool *s, bool is_pressed)
     if (is_newest)
         return false;
     uint64_t live = live_in(s, segment);
-    if (live > bytes / 2 && !(is_pressed && live < bytes - bytes / 8))
+    if (live > bytes / 4 * 3 && !(is_pressed && live < bytes - bytes / 8) &&
+        !is_wasteful(s))
         return false;
     struct buf group;
     buf_init(&group, REEL_RECORD_MAX);
@@ -183,18 +225,17 @@ bool thrift_compact(struct spool *s, bool is_pressed)
 
 void thrift_make_room(struct spool *s)
 {
-    uint32_t most;
     for (int i = 0; i < MERGES_A_COMMIT; i++) {
         bool is_pressed = reel_stats(s->reel).bytes > s->settings.bytes_max;
-        const char *model = fullest_model(s, &most);
-        if (!is_pressed && most <= s->settings.windows_max)
+        struct load l = fullest_model(s);
+        if (!is_pressed && !is_over(s, &l))
             break;
         if (is_pressed && thrift_compact(s, true))
             continue;
         // What a lease has beyond what was handed out may be merged, once it is given
         // back.
         spool_lease_down(s);
-        if (!model || !merge_model(s, model))
+        if (!l.model || !merge_model(s, l.model))
             break;
     }
 }

@@ -377,10 +377,17 @@ executor "bike-symlink" {{ kind = "symlink"  models = {{"bike-*"}}  root = "{sel
                 p.kill()
                 p.wait()
 
-    def status(self):
-        out = subprocess.run([PROGRAM, "status", "--dir", self.agent_folder, "-o", "json"],
-                             stdout=subprocess.PIPE, check=True).stdout
-        return json.loads(out)
+    def status(self, patience=60):
+        """What the agent says of itself; a busy machine may need a second question."""
+        until = time.monotonic() + patience
+        while True:
+            done = subprocess.run(
+                [PROGRAM, "status", "--dir", self.agent_folder, "-o", "json"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            if done.returncode == 0:
+                return json.loads(done.stdout)
+            assert time.monotonic() < until, done.stderr
+            time.sleep(0.1)
 
     def is_listening(self):
         with socket.socket(socket.AF_UNIX) as s:
