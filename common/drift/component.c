@@ -196,9 +196,9 @@ static double arcsine_gap(double hits, double n, double share)
 
 static double clip(double v)
 {
-    if (isnan(v))
-        return 0;
-    return fmin(fmax(v, -COMPONENT_LIMIT), COMPONENT_LIMIT);
+    if (!(v > -COMPONENT_LIMIT))
+        return isnan(v) ? 0 : -COMPONENT_LIMIT;
+    return v < COMPONENT_LIMIT ? v : COMPONENT_LIMIT;
 }
 
 // Distance over the merged cells, less what chance alone would show.
@@ -210,7 +210,7 @@ static double group_distance(const struct component_scores *s, const uint64_t *h
         double gap = (double)(int64_t)hits[g] * per - (double)s->share[g];
         sum += gap * gap * (double)s->per_share[g];
     }
-    return sqrt(sum) - sqrt(s->bias * (per + 1 / fmax(s->rows, 1)));
+    return sqrt(sum) - sqrt(s->bias * (per + 1 / (s->rows > 1 ? s->rows : 1)));
 }
 
 // Rows of each group, in integers: as runs of cells where they are runs.
@@ -218,6 +218,8 @@ static void count_groups(const struct component_scores *s, const uint64_t *cell,
                          uint64_t *hits)
 {
     if (s->shape == SHAPE_CATEGORICAL) {
+        for (uint32_t g = 0; g < s->groups; g++)
+            hits[g] = 0;
         for (uint32_t j = 0; j < s->cells; j++)
             hits[s->group[j]] += cell[j];
         return;
@@ -250,31 +252,35 @@ static pair scores_at(const float *score)
     return (pair){(double)score[0], (double)score[1]};
 }
 
-// sums of count x score in two interleaved lanes: the order of the additions is part of
-// the result.
+// Sums of count x score in four interleaved lanes, so that an addition need not wait
+// for the one before it: the order of the additions is part of the result.
 static void weigh(const struct component_scores *s, const uint64_t *cell, double *loc,
                   double *scale)
 {
-    pair a = {0, 0}, b = {0, 0};
+    pair a[2] = {{0, 0}, {0, 0}}, b[2] = {{0, 0}, {0, 0}};
     uint32_t j = 0;
-    for (; j + 1 < s->cells; j += 2) {
-        pair count = counts_at(cell + j);
-        a += count * scores_at(s->loc + j);
-        b += count * scores_at(s->scale + j);
+    for (; j + 3 < s->cells; j += 4) {
+        pair first = counts_at(cell + j), second = counts_at(cell + j + 2);
+        a[0] += first * scores_at(s->loc + j);
+        b[0] += first * scores_at(s->scale + j);
+        a[1] += second * scores_at(s->loc + j + 2);
+        b[1] += second * scores_at(s->scale + j + 2);
     }
-    *loc = a[0] + a[1];
-    *scale = b[0] + b[1];
-    if (j == s->cells)
-        return;
-    *loc += (double)cell[j] * (double)s->loc[j];
-    *scale += (double)cell[j] * (double)s->scale[j];
+    a[0] += a[1];
+    b[0] += b[1];
+    *loc = a[0][0] + a[0][1];
+    *scale = b[0][0] + b[0][1];
+    for (; j < s->cells; j++) {
+        *loc += (double)cell[j] * (double)s->loc[j];
+        *scale += (double)cell[j] * (double)s->scale[j];
+    }
 }
 
 void component_of(const struct component_scores *scores,
                   const struct component_counts *window, struct component_values *out)
 {
     const struct component_scores *s = scores;
-    uint64_t hits[COMPONENT_GROUPS_MAX] = {0}, rows_seen = 0;
+    uint64_t hits[COMPONENT_GROUPS_MAX], rows_seen = 0;
     count_groups(s, window->cell, hits);
     for (uint32_t g = 0; g < s->groups; g++)
         rows_seen += hits[g];

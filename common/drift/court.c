@@ -8,6 +8,8 @@
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 
+#define AHEAD 4 // features whose profile and name are fetched before they are looked at
+
 struct judge_settings judge_defaults(void)
 {
     return (struct judge_settings){
@@ -205,6 +207,10 @@ void court_show(struct judge *j, const struct drift_window *w, uint32_t *foreign
         j->shown[i] = NULL;
     for (uint32_t i = 0; i < w->features; i++) {
         const struct drift_feature *f = &w->feature[i];
+        if (i + AHEAD < w->features)
+            __builtin_prefetch(w->feature[i + AHEAD].profile);
+        if (i + AHEAD < baseline_features(b))
+            __builtin_prefetch(baseline_feature(b, i + AHEAD));
         bool scalar = f->role == ROLE_SIGNAL || f->role == ROLE_LABEL;
         int32_t at = scalar ? baseline_find_scalar(b, f->name, i)
                             : baseline_find_feature(b, f->name, i);
@@ -230,11 +236,15 @@ static void cell_values(const struct baseline_feature *f,
     struct component_values v;
     component_of(&f->scores, counts, &v);
     w->rows = (uint64_t)v.rows;
+    double per_row = 1 / (v.rows > 1 ? v.rows : 1);
+    double per_all = 1 / (v.all_rows > 1 ? v.all_rows : 1);
     for (uint32_t c = 0; c < COMPONENT_COUNT; c++) {
-        double n = c == COMPONENT_MISSING ? v.all_rows : v.rows;
+        bool is_missing = c == COMPONENT_MISSING;
         w->value[c] = v.value[c];
-        w->valid[c] = n >= 1;
-        w->variance[c] = component_variance((enum component)c) / fmax(n, 1);
+        w->valid[c] = (is_missing ? v.all_rows : v.rows) >= 1;
+        // The variances are powers of two: a product has the bits of the quotient.
+        w->variance[c] =
+            component_variance((enum component)c) * (is_missing ? per_all : per_row);
     }
 }
 

@@ -135,6 +135,24 @@ void evidence_add_both(struct evidence *fast, struct evidence *capped,
     store(capped, capped_by(grown(load(capped), ratio), load(start)));
 }
 
+struct evidence_sums evidence_add_all(struct evidence *fast, struct evidence *capped,
+                                      const struct evidence *start, const double *z,
+                                      uint32_t moves, uint32_t n)
+{
+    struct evidence_sums sums = {0, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        if (moves >> i & 1) {
+            quad ratio = ratios(z[i]);
+            store(&fast[i], grown(load(&fast[i]), ratio));
+            store(&capped[i],
+                  capped_by(grown(load(&capped[i]), ratio), load(&start[i])));
+        }
+        sums.fast += evidence_of(&fast[i]);
+        sums.capped += evidence_of(&capped[i]);
+    }
+    return sums;
+}
+
 void evidence_reset(struct evidence *e)
 {
     *e = (struct evidence){{0}};

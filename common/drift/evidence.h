@@ -37,6 +37,15 @@ void evidence_add_capped(struct evidence *e, const struct evidence *start, doubl
 void evidence_add_both(struct evidence *fast, struct evidence *capped,
                        const struct evidence *start, double z);
 
+// Both paths of the first `n` (at most 32) tests whose bit in `moves` is set, and the
+// sums of all tests' evidence afterwards, in their order.
+struct evidence_sums {
+    double fast, capped;
+};
+struct evidence_sums evidence_add_all(struct evidence *fast, struct evidence *capped,
+                                      const struct evidence *start, const double *z,
+                                      uint32_t moves, uint32_t n);
+
 // Mean over the sizes.
 static inline double evidence_of(const struct evidence *e)
 {

@@ -4,6 +4,7 @@
 #include "common/drift/judge.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "common/drift/court.h"
@@ -192,7 +193,6 @@ static void decide(struct step *t)
 {
     const struct subject *s = t->subject;
     t->fast.evidence = (double)t->state->evidence;
-    t->capped.evidence = subject_evidence(s, t->state->capped);
     if (t->state->opened > 0 || t->state->gross || subject_is_admitted(s, t->state)) {
         subject_peak_fast(s, t->state, &t->fast);
         subject_peak_capped(s, t->state, &t->capped);
@@ -264,7 +264,7 @@ static void judge_regular(struct step *t, struct court_pool *pool)
         return;
     if (t->subject->kind == SUBJECT_SCALAR && !is_enough(t, &w))
         return;
-    subject_add(t->subject, t->state, &w);
+    t->capped.evidence = subject_add(t->subject, t->state, &w);
     t->state->gross = 0;
     if (pool->cell) {
         double all = (double)w.rows + (double)counts.missing;
@@ -300,6 +300,47 @@ static void judge_flash(struct step *t, const struct profile *p)
                    gross & GROSS_MISSING ? share : 1, 0);
     else if (is_page && t->state->tier < TIER_PAGE)
         make_page(t);
+}
+
+// A fleet's judges do not fit in the cache, and each window visits all of them: while
+// one subject is judged, the next one's state, scores and counts are on their way.
+#define LINE 64u
+
+static void fetch(const void *at, size_t size)
+{
+    for (size_t i = 0; i < size; i += LINE)
+        __builtin_prefetch((const char *)at + i);
+}
+
+// What a subject needs of its baseline, once the subject itself is there.
+static void fetch_scores(const struct judge *j, uint32_t i, uint64_t start_ns)
+{
+    if (i >= j->subjects || !j->shown[i])
+        return;
+    const struct subject *s = &j->subject[i];
+    fetch(s->season[learn_hour(start_ns)], sizeof s->season[0]);
+    fetch(s->season[LEARN_HOURS + learn_day(start_ns)], sizeof s->season[0]);
+    if (s->kind == SUBJECT_SCALAR || s->kind == SUBJECT_CONTRIBUTION)
+        return;
+    const struct component_scores *c = &baseline_feature(j->baseline, s->index)->scores;
+    uint32_t cells;
+    const uint64_t *cell = profile_cells(j->shown[i], &cells);
+    fetch(c, offsetof(struct component_scores, loc));
+    fetch(c->loc, cells * sizeof *c->loc);
+    fetch(c->scale, cells * sizeof *c->scale);
+    fetch(c->group_end, sizeof *c - offsetof(struct component_scores, group_end));
+    fetch(cell, cells * sizeof *cell);
+}
+
+static void fetch_subject(const struct judge *j, uint32_t i)
+{
+    if (i >= j->subjects || !j->shown[i])
+        return;
+    fetch(&j->subject[i], offsetof(struct subject, season));
+    fetch(&j->state[i], offsetof(struct subject_state, second));
+    fetch(&j->state[i].memory,
+          sizeof j->state[i] - offsetof(struct subject_state, memory));
+    __builtin_prefetch(&j->pool[i]);
 }
 
 static void judge_subject(struct judge *j, uint32_t i, const struct drift_window *w,
@@ -355,9 +396,12 @@ enum status judge_window(struct judge *j, const struct drift_window *w,
     out->alarms = out->alarms_dropped = out->judged = out->foreign = 0;
     out->evidence = out->capped = 0;
     court_show(j, w, &out->foreign);
-    for (uint32_t i = 0; i < j->subjects; i++)
+    for (uint32_t i = 0; i < j->subjects; i++) {
+        fetch_subject(j, i + 2);
+        fetch_scores(j, i + 1, w->start);
         if (j->shown[i])
             judge_subject(j, i, w, out);
+    }
     if (is_flash)
         return ST_OK;
     page_by_labels(j, w, out);

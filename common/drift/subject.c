@@ -4,6 +4,7 @@
 #include "common/drift/subject.h"
 
 #include <math.h>
+#include <string.h>
 
 #define DAY_NS (24ull * 3600 * 1000000000)
 #define CLIP_SD 4.0
@@ -38,13 +39,13 @@ static const struct subject_row kinds[SUBJECT_COUNT] = {
 static void set_norm(struct subject *s, uint32_t c)
 {
     const struct learn_profile *p = s->profile[c];
-    s->norm[c] = (struct subject_norm){p->mu,
-                                       p->phi,
-                                       p->noise,
-                                       p->extra,
-                                       p->kappa,
-                                       CLIP_SD * p->sd,
-                                       p->tau * (1 - p->phi)};
+    s->norm.mu[c] = p->mu;
+    s->norm.phi[c] = p->phi;
+    s->norm.noise[c] = p->noise;
+    s->norm.extra[c] = p->extra;
+    s->norm.kappa[c] = p->kappa;
+    s->norm.most[c] = CLIP_SD * p->sd;
+    s->norm.hold_back[c] = p->tau * (1 - p->phi);
     for (uint32_t h = 0; p->has_hours && h < LEARN_HOURS; h++)
         s->season[h][c] = p->hour[h];
     for (uint32_t d = 0; p->has_days && d < LEARN_DAYS; d++)
@@ -203,29 +204,100 @@ static double second_z(const struct subject *s, const struct subject_memory *m,
     return (sign * u - tau * (1 - p->phi)) / sigma;
 }
 
-static void add_tests(const struct subject *s, struct subject_state *state,
-                      const struct subject_window *w, const double *residual)
+// Two components side by side in the 128-bit registers that every machine of ours has.
+typedef double pair __attribute__((vector_size(16)));
+#define PAIRS ((COMPONENT_COUNT + 1) / 2)
+
+static double place(const pair *v, uint32_t c)
+{
+    return v[c / 2][c % 2];
+}
+
+static pair pair_at(const double *v)
+{
+    pair out;
+    memcpy(&out, v, sizeof out);
+    return out;
+}
+
+static pair root(pair v)
+{
+    return (pair){sqrt(v[0]), sqrt(v[1])};
+}
+
+static pair held(pair v, pair most)
+{
+    return (pair){hold(v[0], most[0]), hold(v[1], most[1])};
+}
+
+static pair lags(const struct subject_state *state, uint32_t c)
+{
+    double second = c + 1 < COMPONENT_COUNT ? (double)state->memory[c + 1].lag : 0;
+    return (pair){(double)state->memory[c].lag, second};
+}
+
+// Innovations, and 1 / sigma of each component.
+static void normalise(const struct subject *s, const struct subject_state *state,
+                      const struct subject_window *w, const pair *residual, pair *u,
+                      pair *per_sigma)
+{
+    const pair one = {1, 1}, least = {LEARN_SIGMA_LEAST, LEARN_SIGMA_LEAST};
+    const struct subject_norm *p = &s->norm;
+    for (uint32_t c = 0; c < s->components; c += 2) {
+        pair wander =
+            pair_at(p->noise + c) * pair_at(w->variance + c) + pair_at(p->extra + c);
+        pair sigma = pair_at(p->kappa + c) * root(wander) + least;
+        u[c / 2] = residual[c / 2] -
+                   pair_at(p->phi + c) * held(lags(state, c), pair_at(p->most + c));
+        per_sigma[c / 2] = one / sigma;
+    }
+}
+
+// Level, hour and day taken off.
+static void take_residuals(const struct subject *s, const struct subject_window *w,
+                           pair *out)
+{
+    const float *hour = s->season[learn_hour(w->start)];
+    const float *day = s->season[LEARN_HOURS + learn_day(w->start)];
+    for (uint32_t c = 0; c < s->components; c += 2) {
+        uint32_t next = c + 1 < COMPONENT_COUNT ? c + 1 : c;
+        pair season = {(double)hour[c] + (double)day[c],
+                       (double)hour[next] + (double)day[next]};
+        pair value = {w->value[c], w->value[next]};
+        out[c / 2] = value - pair_at(s->norm.mu + c) - season;
+    }
+}
+
+// One window's step of every test; returns M of both paths.
+static struct evidence_sums add_tests(const struct subject *s,
+                                      struct subject_state *state,
+                                      const struct subject_window *w,
+                                      const pair *residual)
 {
     bool has_second = state->opened > 0 && state->second_seen >= s->second;
-    double u[COMPONENT_COUNT], per_sigma[COMPONENT_COUNT];
-    for (uint32_t c = 0; c < s->components; c++) {
-        const struct subject_norm *p = &s->norm[c];
-        u[c] = residual[c] - p->phi * hold((double)state->memory[c].lag, p->most);
-        per_sigma[c] = 1 / (p->kappa * sqrt(p->noise * w->variance[c] + p->extra) +
-                            LEARN_SIGMA_LEAST);
-    }
+    pair u[PAIRS], per_sigma[PAIRS];
+    double z[SUBJECT_TESTS_MAX];
+    uint32_t moves = 0;
+    normalise(s, state, w, residual, u, per_sigma);
     for (uint32_t i = 0; i < s->tests; i++) {
         uint32_t c = s->test[i].component;
-        if (!w->valid[c])
-            continue;
         int sign = s->test[i].sign;
-        double z = (sign * u[c] - s->norm[c].hold_back) * per_sigma[c];
-        evidence_add_both(&state->fast[i], &state->capped[i], &state->start[i], z);
-        if (has_second)
-            evidence_add(&state->second[i],
-                         second_z(s, &state->memory[c], s->profile[c], sign,
-                                  residual[c], w->variance[c]));
+        z[i] = (sign * place(u, c) - s->norm.hold_back[c]) * place(per_sigma, c);
+        moves |= (uint32_t)w->valid[c] << i;
     }
+    for (uint32_t i = 0; has_second && i < s->tests; i++) {
+        uint32_t c = s->test[i].component;
+        if (moves >> i & 1)
+            evidence_add(&state->second[i],
+                         second_z(s, &state->memory[c], s->profile[c], s->test[i].sign,
+                                  place(residual, c), w->variance[c]));
+    }
+    struct evidence_sums m =
+        evidence_add_all(state->fast, state->capped, state->start, z, moves, s->tests);
+    double tests = s->tests ? s->tests : 1;
+    m.fast /= tests;
+    m.capped /= tests;
+    return m;
 }
 
 // Welford's step; `seen` counts this window.
@@ -241,9 +313,8 @@ static void learn_second(struct subject_memory *m, double residual, uint32_t see
 }
 
 static void remember(struct subject_memory *m, double value, double residual,
-                     uint64_t seen)
+                     double share)
 {
-    double share = 1.0 / (seen < SUBJECT_RECENT ? (double)seen + 1 : SUBJECT_RECENT);
     double gap = residual - (double)m->mean;
     m->mean = (float)((double)m->mean + share * gap);
     m->spread = (float)((1 - share) * ((double)m->spread + share * gap * gap));
@@ -263,32 +334,32 @@ static void turn_block(const struct subject *s, struct subject_state *state,
         state->start[i] = state->capped[i];
 }
 
-void subject_add(const struct subject *s, struct subject_state *state,
-                 const struct subject_window *w)
+double subject_add(const struct subject *s, struct subject_state *state,
+                   const struct subject_window *w)
 {
-    double residual[COMPONENT_COUNT];
-    uint32_t hour = learn_hour(w->start), day = LEARN_HOURS + learn_day(w->start);
+    pair residual[PAIRS];
     bool learns = state->opened > 0 && state->second_seen < s->second;
     turn_block(s, state, w);
     if (state->opened == 0 && state->evidence <= 1)
         state->since = w->start;
-    for (uint32_t c = 0; c < s->components; c++)
-        residual[c] = w->value[c] - s->norm[c].mu -
-                      ((double)s->season[hour][c] + (double)s->season[day][c]);
-    add_tests(s, state, w, residual);
-    state->evidence = (float)subject_evidence(s, state->fast);
+    take_residuals(s, w, residual);
+    struct evidence_sums m = add_tests(s, state, w, residual);
+    state->evidence = (float)m.fast;
+    uint64_t seen = state->windows;
+    double share = 1.0 / (seen < SUBJECT_RECENT ? (double)seen + 1 : SUBJECT_RECENT);
     for (uint32_t c = 0; c < s->components; c++) {
         if (!w->valid[c])
             continue;
-        remember(&state->memory[c], w->value[c], residual[c], state->windows);
+        remember(&state->memory[c], w->value[c], place(residual, c), share);
         if (learns)
-            learn_second(&state->memory[c], residual[c], state->second_seen + 1,
+            learn_second(&state->memory[c], place(residual, c), state->second_seen + 1,
                          s->second);
     }
     state->second_seen += learns;
     state->windows++;
     state->age++;
     state->rows = w->rows;
+    return m.capped;
 }
 
 // Whether test `a` tells more than `b`. A gate that is reached goes before evidence. A

@@ -24,11 +24,15 @@ struct subject_test {
     uint8_t signal; // enum signal
 };
 
-// What the hot path needs of a component's learned profile, in one cache line.
+// Components are taken two at a time; the last place is never read as one.
+#define SUBJECT_PLACES (COMPONENT_COUNT + 1)
+
+// What the hot path needs of the components' learned profiles, side by side.
 struct subject_norm {
-    double mu, phi, noise, extra, kappa;
-    double most;      // 4 sd: as much of the lag is believed
-    double hold_back; // tau (1 - phi)
+    double mu[SUBJECT_PLACES], phi[SUBJECT_PLACES], noise[SUBJECT_PLACES],
+        extra[SUBJECT_PLACES], kappa[SUBJECT_PLACES];
+    double most[SUBJECT_PLACES];      // 4 sd: as much of the lag is believed
+    double hold_back[SUBJECT_PLACES]; // tau (1 - phi)
 };
 
 // Fixed by the baseline: no part of the state.
@@ -40,7 +44,7 @@ struct subject {
     uint32_t tests;  // active ones; 0: nothing can be judged
     struct subject_test test[SUBJECT_TESTS_MAX];
     uint32_t components;
-    struct subject_norm norm[COMPONENT_COUNT];
+    struct subject_norm norm;
     // Hours, then days, each with all components side by side; zeros where none is
     // learned.
     float season[LEARN_HOURS + LEARN_DAYS][COMPONENT_COUNT];
@@ -99,7 +103,7 @@ struct subject_state {
 struct subject_window {
     uint64_t start, end;
     double value[COMPONENT_COUNT];
-    double variance[COMPONENT_COUNT]; // V/n
+    double variance[SUBJECT_PLACES]; // V/n
     bool valid[COMPONENT_COUNT];
     uint64_t rows;
 };
@@ -125,9 +129,9 @@ void subject_of_scalar(const struct baseline *b, uint32_t index, struct subject 
 void subject_set_gates(struct subject *s, double factor);
 
 // Adds one window to evidence and memories, fast and capped path, and to the second
-// profile while an alert is open.
-void subject_add(const struct subject *s, struct subject_state *state,
-                 const struct subject_window *w);
+// profile while an alert is open. Returns M of the capped path.
+double subject_add(const struct subject *s, struct subject_state *state,
+                   const struct subject_window *w);
 
 // Looks at the fast path; at the capped one; at the one against the second profile.
 void subject_peak_fast(const struct subject *s, const struct subject_state *state,

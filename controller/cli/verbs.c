@@ -99,7 +99,7 @@ static const struct question questions[] = {
      false,
      {"alert tier state model version onset opened closed closed_why "
       "cause=diagnosis.cause decision=diagnosis.decision reason=diagnosis.reason "
-      "did_not_move=quiet plan",
+      "did_not_move=quiet plan common",
       LISTS({"signals", "what moved", "tier since evidence text"})}},
     {"alert ack", "alert.ack", {"alert"}, false, {"acked", NULL, 0}},
     {"budget show",

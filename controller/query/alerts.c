@@ -124,6 +124,7 @@ static void write_alert(struct call *c, const struct record_alert *a)
     json_key_time(c->j, "closed", a->closed_event);
     json_key_text(c->j, "closed_why", a->closed_why);
     json_key_text(c->j, "acked_by", a->acked_by);
+    json_key_text(c->j, "common", pairs_get(a->symbol, a->symbols, "common"));
     if (best)
         write_words(c, "headline", best);
     else

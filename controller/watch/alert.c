@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/watch/alert.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +12,14 @@
 #include "common/drift/budget.h"
 #include "controller/log/cases.h"
 #include "controller/log/keys.h"
+#include "controller/log/names.h"
 #include "controller/log/serving.h"
 #include "controller/watch/incident.h"
 #include "controller/watch/pulse.h"
 #include "proto/messages/record.h"
 
-#define SYMBOLS 12u
+#define SYMBOLS 15u
+#define NAME_BYTES 1024u
 
 struct alert_desk {
     double pages_per_week, burst;
@@ -24,6 +28,8 @@ struct alert_desk {
     struct record_finding finding[RECORD_FINDINGS_MAX];
     uint32_t findings;
     struct pair symbol[SYMBOLS];
+    char common[64];   // "12 of 20 models"
+    struct buf leader; // the first of them, by name
 };
 
 enum status alert_open_desk(double pages_per_week, double burst,
@@ -35,6 +41,7 @@ enum status alert_open_desk(double pages_per_week, double burst,
     d->pages_per_week = pages_per_week;
     d->burst = burst;
     d->incidents = incidents;
+    buf_init(&d->leader, NAME_BYTES);
     if (paper_init(&d->paper) != ST_OK) {
         alert_close_desk(d);
         return ST_NOMEM;
@@ -48,6 +55,7 @@ void alert_close_desk(struct alert_desk *d)
     if (!d)
         return;
     paper_fini(&d->paper);
+    buf_fini(&d->leader);
     mem_free(d);
 }
 
@@ -203,11 +211,26 @@ static enum status tier_of(struct alert_desk *d, struct shelf *s,
         *tier = TIER_WARN;
     if (!is_page || has_paged || *tier == TIER_PAGE)
         return ST_OK;
+    // One cause, one page: it is the first model's.
+    if (c->tide.is_common && c->tide.leader != c->model_no)
+        return ST_OK;
     bool has_token = false;
     ST_TRY(take_token(d, s, c->end_ns, is_new, &has_token));
     if (has_token)
         *tier = TIER_PAGE;
     return ST_OK;
+}
+
+static enum status name_tide(struct alert_desk *d, struct shelf *s,
+                             const struct alert_case *c)
+{
+    buf_clear(&d->leader);
+    d->common[0] = '\0';
+    if (!c->tide.is_common)
+        return ST_OK;
+    (void)snprintf(d->common, sizeof d->common, "%" PRIu32 " of %" PRIu32 " models",
+                   c->tide.moved, c->tide.models);
+    return names_of_model(s, c->tide.leader, &d->leader);
 }
 
 static void put_symbols(struct alert_desk *d, const struct symptoms *s,
@@ -217,6 +240,7 @@ static void put_symbols(struct alert_desk *d, const struct symptoms *s,
         const char *key;
         const char *value;
     } all[] = {
+        {"B", cell_name(s->calibration)},
         {"D", cell_name(s->deployed)},
         {"H", cell_name(s->some_hosts)},
         {"I", cell_name(s->inputs)},
@@ -227,8 +251,10 @@ static void put_symbols(struct alert_desk *d, const struct symptoms *s,
         {"P", cell_name(s->performance)},
         {"Pv", cell_name(s->performance_elsewhere)},
         {"S", cell_name(s->schema)},
+        {"common", d->common},
         {"healthy", s->previous_healthy ? "yes" : "no"},
         {"rung", rung_name(s->rung)},
+        {"with", buf_cstr(&d->leader)},
     };
     for (uint32_t i = 0; i < SYMBOLS; i++)
         d->symbol[i] = (struct pair){span_text(all[i].key), span_text(all[i].value)};
@@ -393,6 +419,7 @@ enum status alert_review(struct alert_desk *d, struct shelf *s,
     uint8_t id[16];
     bool is_open;
     ST_TRY(cases_open_of(s, c->model_no, id, &is_open));
+    ST_TRY(name_tide(d, s, c));
     bool wanted = is_wanted(c);
     if (!is_open && wanted)
         ST_TRY(is_served(s, c, &wanted));

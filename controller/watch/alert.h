@@ -14,6 +14,7 @@
 #include "controller/log/judged.h"
 #include "controller/log/shelf.h"
 #include "controller/watch/diagnosis.h"
+#include "controller/watch/tide.h"
 
 struct alert_desk;
 struct incident_desk;
@@ -34,6 +35,7 @@ struct alert_case {
     const struct judge *judge;
     const struct deploy_report *deploy; // NULL: no deploy watch on this version
     struct symptoms symptoms;
+    struct tide tide; // all zero: the inputs did not move
 };
 
 // Opens, changes or closes the model's alert as the case wants; at most one is open per

@@ -101,6 +101,12 @@ static enum cell infrastructure(const struct symptoms *s)
                 both3(not3(s->inputs), not3(s->outputs), not3(s->deployed)));
 }
 
+// Right about the order of things, wrong about how much: a constant or a slope off.
+static enum cell calibration(const struct symptoms *s)
+{
+    return both3(s->calibration, not3(s->inputs), not3(s->deployed));
+}
+
 static enum cell harmless(const struct symptoms *s)
 {
     return both3(s->inputs, not3(s->outputs), not3(s->performance));
@@ -154,6 +160,10 @@ static const struct rule {
      "every version is wrong on inputs that did not move: what they mean has changed"},
     {infrastructure, CAUSE_INFRASTRUCTURE, REMEDY_INVESTIGATE, false, "E_WORLD",
      "only latency or errors moved and nothing was deployed: the infrastructure"},
+    {calibration, CAUSE_CALIBRATION, REMEDY_RETRAIN, false, "E_WORLD",
+     "predictions lie too high or too low while the inputs did not move and nothing "
+     "was "
+     "deployed: the calibration is off, so recalibrate or retrain"},
     {harmless, CAUSE_HARMLESS, REMEDY_NONE, false, "E_HARMLESS",
      "inputs moved, outputs and performance did not: nothing to act on"},
     {no_counterfactual, CAUSE_NO_COUNTERFACTUAL, REMEDY_INVESTIGATE, false, "E_WORLD",
@@ -195,10 +205,10 @@ const char *rung_name(enum rung r)
 const char *cause_name(enum cause c)
 {
     static const char *const names[] = {
-        "no_evidence",       "host_fault",    "upstream",       "world_shift",
-        "world_worse",       "bad_version",   "behaviour",      "version_pipeline",
-        "prior_shift",       "concept_drift", "infrastructure", "harmless_shift",
-        "no_counterfactual", "inconclusive",
+        "no_evidence",    "host_fault",        "upstream",       "world_shift",
+        "world_worse",    "bad_version",       "behaviour",      "version_pipeline",
+        "prior_shift",    "concept_drift",     "infrastructure", "calibration",
+        "harmless_shift", "no_counterfactual", "inconclusive",
     };
     return names[c];
 }

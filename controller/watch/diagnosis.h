@@ -32,6 +32,7 @@ struct symptoms {
     enum cell behaviour;         // Oc: outputs moved beyond what inputs explain
     enum cell performance;       // P:  loss, bias or errors are worse on B
     enum cell performance_elsewhere; // Pv
+    enum cell calibration;           // bias: predictions lie too high or too low
     enum cell service_only;          // P is latency or errors alone
     enum cell deployed;              // D:  the onset follows B's deployment
     enum cell schema;                // S:  category, null share, unit or type jumped
@@ -40,6 +41,8 @@ struct symptoms {
     enum cell deploy_worse;          // the deploy watch called B worse
     bool previous_healthy;           // A had no open alert when it last served
     enum rung rung;
+    unsigned long long
+        inputs_onset_ns; // when the first input began to move; 0: none did
 };
 
 enum cause {
@@ -54,6 +57,7 @@ enum cause {
     CAUSE_PRIOR_SHIFT,
     CAUSE_CONCEPT,
     CAUSE_INFRASTRUCTURE,
+    CAUSE_CALIBRATION,
     CAUSE_HARMLESS,
     CAUSE_NO_COUNTERFACTUAL,
     CAUSE_INCONCLUSIVE,
@@ -69,7 +73,7 @@ enum remedy {
 };
 
 struct diagnosis {
-    unsigned row; // 1..14 of the table in docs/concepts.md
+    unsigned row; // 1..15 of the table in docs/concepts.md
     enum cause cause;
     enum remedy remedy;
     bool may_auto;       // a rollback that a policy in mode `auto` may start alone

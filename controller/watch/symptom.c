@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/watch/symptom.h"
 
+#include <string.h>
+
 #include "common/base/clock.h"
 
 // An onset up to this long after a deployment, or this many windows when those are
@@ -28,7 +30,7 @@ static enum cell cell_of_census(const struct census *c)
 }
 
 struct censuses {
-    struct census inputs, outputs, contributions, performance, all;
+    struct census inputs, outputs, contributions, performance, bias, all;
 };
 
 static void count(struct census *c, const struct judge_view *v)
@@ -64,6 +66,8 @@ static struct censuses take_censuses(const struct judge *j)
             continue;
         count(place, &v);
         count(&c.all, &v);
+        if (place == &c.performance && strcmp(v.name, "bias") == 0)
+            count(&c.bias, &v);
     }
     return c;
 }
@@ -139,9 +143,11 @@ struct symptoms symptom_of(const struct judge *j, const struct deploy_report *de
         .outputs = cell_of_census(&c.outputs),
         .behaviour = cell_of_census(&c.contributions),
         .performance = cell_of_census(&c.performance),
+        .calibration = cell_of_census(&c.bias),
         .service_only = CELL_CLEAN,
         .deployed = CELL_CLEAN,
         .rung = RUNG_NONE,
+        .inputs_onset_ns = c.inputs.hit ? c.inputs.onset : 0,
     };
     if (deploy && is_newest) {
         add_deployment(&s, j, &c, deploy, course);

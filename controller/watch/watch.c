@@ -21,6 +21,10 @@
 #include "controller/watch/share.h"
 #include "controller/watch/symptom.h"
 
+#define HOUR_NS (3600ull * 1000000000)
+#define TIDE_WINDOWS                                                                   \
+    2 // how far apart onsets of one cause may lie, and an hour at least
+
 struct watch {
     struct watch_options options;
     struct jury *jury;
@@ -217,6 +221,24 @@ static enum status compare(struct watch *w, struct shelf *s,
     return standing_put(s, win->model_no, &b->standing);
 }
 
+// Inputs that moved on a good part of the fleet at once moved elsewhere too.
+static enum status see_tide(struct watch *w, struct shelf *s,
+                            const struct judged_window *win, struct alert_case *c)
+{
+    uint64_t onset = c->symptoms.inputs_onset_ns, length = win->end_ns - win->start_ns;
+    uint64_t reach = TIDE_WINDOWS * length > HOUR_NS ? TIDE_WINDOWS * length : HOUR_NS;
+    if (onset == 0)
+        return ST_OK;
+    ST_TRY(tide_note(s, win->model_no, onset, reach, w->models, &c->tide));
+    if (!c->tide.is_common || c->symptoms.inputs != CELL_HIT)
+        return ST_OK;
+    c->symptoms.inputs_elsewhere = CELL_HIT;
+    // Without a deployment there is one version, and what it suffers all suffer.
+    if (c->symptoms.deployed == CELL_CLEAN)
+        c->symptoms.performance_elsewhere = CELL_HIT;
+    return ST_OK;
+}
+
 static enum status review(struct watch *w, struct shelf *s,
                           const struct judged_window *win, const struct judge *judge,
                           struct course *course, const struct drift_window *dw,
@@ -228,7 +250,7 @@ static enum status review(struct watch *w, struct shelf *s,
     if (is_newest && course->previous.no && !win->is_flash)
         ST_TRY(compare(w, s, win, course, &bout));
     const struct deploy_report *deploy = bout.has_report ? &bout.report : NULL;
-    const struct alert_case c = {
+    struct alert_case c = {
         .model_no = win->model_no,
         .version_no = win->version_no,
         .model = win->model,
@@ -240,6 +262,7 @@ static enum status review(struct watch *w, struct shelf *s,
         .deploy = deploy,
         .symptoms = symptom_of(judge, deploy, &bout.standing, course, is_newest),
     };
+    ST_TRY(see_tide(w, s, win, &c));
     return alert_review(w->desk, s, &c, now, out, changed);
 }
 

@@ -36,6 +36,7 @@ struct bend {
     double missing;      // share of x without a value
     double turn;         // x enters the prediction with this factor less (1.6 turns it)
     double error;        // added to the truth: bias and loss
+    double lift;         // added to the prediction, before the truth is drawn from it
     double unseen;       // share of categories that the reference never had
     double zeros;        // share of x that is 0 and was not
     double stuck;        // x is this, when not 0
@@ -76,7 +77,8 @@ static inline void world_draw(struct world *w, const struct bend *b)
         w->missing[i] = b->dead || random_unit(&w->random) < 0.02 + b->missing;
         w->value[WORLD_X][i] = x;
         w->value[WORLD_F][i] = random_unit(&w->random) < 0.05;
-        w->value[WORLD_P][i] = (0.8 - b->turn) * x + 0.6 * random_normal(&w->random);
+        w->value[WORLD_P][i] =
+            (0.8 - b->turn) * x + 0.6 * random_normal(&w->random) + b->lift;
         w->value[WORLD_Y][i] =
             w->value[WORLD_P][i] + b->error + 0.5 * random_normal(&w->random);
     }

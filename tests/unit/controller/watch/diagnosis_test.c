@@ -25,6 +25,7 @@ static struct symptoms calm(void)
         .behaviour = C,
         .performance = C,
         .performance_elsewhere = C,
+        .calibration = C,
         .service_only = C,
         .deployed = C,
         .schema = C,
@@ -63,12 +64,14 @@ static void each_row_matches_its_pattern(void **state)
     assert_int_equal(diagnose(&s).row, 10);
     s = calm(), s.performance = H, s.service_only = H;
     assert_int_equal(diagnose(&s).row, 11);
-    s = calm(), s.inputs = H;
+    s = calm(), s.performance = H, s.performance_elsewhere = U, s.calibration = H;
     assert_int_equal(diagnose(&s).row, 12);
-    s = calm(), s.performance = H, s.performance_elsewhere = U, s.inputs = U;
+    s = calm(), s.inputs = H;
     assert_int_equal(diagnose(&s).row, 13);
-    s = calm();
+    s = calm(), s.performance = H, s.performance_elsewhere = U, s.inputs = U;
     assert_int_equal(diagnose(&s).row, 14);
+    s = calm();
+    assert_int_equal(diagnose(&s).row, 15);
 }
 
 static void unknown_inputs_never_allow_a_rollback(void **state)
