@@ -16,10 +16,12 @@
 #include "controller/gate/door.h"
 #include "controller/log/keys.h"
 #include "controller/log/records.h"
+#include "controller/rights.h"
 #include "proto/messages/catalog.h"
 #include "proto/messages/record.h"
 
 #define EXIT_USAGE 2
+#define EXIT_NOTFOUND 3
 #define EXIT_DENIED 4
 #define EXIT_BUSY 7
 #define OWN_ARGS 8 // that the controller adds
@@ -34,6 +36,7 @@ struct question {
     const struct line_message *m;
     struct query q;
     char name[129], role[16]; // of who asks
+    struct record_operator who;
 };
 
 // --- Answers
@@ -155,16 +158,15 @@ static enum status find_operator(struct core *c, struct shelf *s, struct questio
         return ST_CORRUPT;
     memcpy(q->name, name.data, name.size);
     q->name[name.size] = 0;
-    struct record_operator p;
+    struct record_operator *p = &q->who;
     struct shelf_key record = key_operator(span_text(q->name));
-    ST_TRY(
-        records_get(s, SHELF_AGENT, &record, &record_operator_message, &c->pool, &p));
-    bool is_good = p.revoked == 0 && (p.expires == 0 || p.expires > c->wall_ns) &&
-                   memcmp(p.curve, q->m->head.key, 32) == 0 &&
-                   p.role < sizeof roles / sizeof roles[0];
+    ST_TRY(records_get(s, SHELF_AGENT, &record, &record_operator_message, &c->pool, p));
+    bool is_good = p->revoked == 0 && (p->expires == 0 || p->expires > c->wall_ns) &&
+                   memcmp(p->curve, q->m->head.key, 32) == 0 &&
+                   p->role < sizeof roles / sizeof roles[0];
     if (!is_good)
         return ST_DENIED;
-    (void)snprintf(q->role, sizeof q->role, "%s", roles[p.role]);
+    (void)snprintf(q->role, sizeof q->role, "%s", roles[p->role]);
     return ST_OK;
 }
 
@@ -279,6 +281,12 @@ static void take_question(struct core *c, struct shelf *s, struct question *q)
     enum status st = find_operator(c, s, q);
     if (st != ST_OK)
         refuse(c, q, EXIT_DENIED, "this key belongs to no operator");
+    else if (!rights_allow(span_text(q->role), q->q.verb))
+        refuse(c, q, EXIT_DENIED, "your role does not allow it: kedge user list");
+    // The same words as for a model that is not there: who may not see it learns
+    // nothing.
+    else if (!rights_cover(&q->who, &q->q))
+        refuse(c, q, EXIT_NOTFOUND, "no such model: name one of yours");
     else if (query_knows(q->q.verb))
         query(c, s, q);
     else if (q->q.args + OWN_ARGS > ENTRY_ARGS_MAX)

@@ -48,6 +48,7 @@ static const struct conf_table table = {
 
 struct client {
     struct client_conf conf;
+    char keys[PATH_MAX]; // folder
     void *context;
     void *socket;
     uint64_t id;
@@ -92,7 +93,7 @@ static enum status key_folder(const char *path, const char *keys, char out[PATH_
 
 static enum status read_keys(struct client *c, const char *path, struct buf *why)
 {
-    char folder[PATH_MAX];
+    char *folder = c->keys;
     uint8_t server[32];
     struct key_pair own;
     if (keys_of_z85(span_text(c->conf.server_key), server) != ST_OK) {
@@ -271,4 +272,9 @@ enum status client_ask(struct client *c, const char *verb, struct pair *arg,
     buf_clear(json);
     ST_TRY(send_query(c, verb, arg, args, blob));
     return take_answer(c, json, code);
+}
+
+const char *client_keys(const struct client *c)
+{
+    return c->keys;
 }

@@ -35,6 +35,9 @@ MUST_USE enum status client_ask(struct client *c, const char *verb, struct pair 
                                 uint32_t args, struct span blob, struct buf *json,
                                 uint8_t *code);
 
+// The folder of the operators' keys. Lends.
+const char *client_keys(const struct client *c);
+
 // Where it connects to, for messages. Lends.
 const char *client_endpoint(const struct client *c);
 

@@ -11,6 +11,7 @@
 #include "controller/cli/cli.h"
 #include "controller/cli/model.h"
 #include "controller/cli/talk.h"
+#include "controller/cli/user.h"
 
 #define BLOB_MAX (1u << 20)
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -51,6 +52,13 @@ static const struct question questions[] = {
     {"agent token", "agent.token", {NULL}, false, {"token expires", .raw = "line"}},
     {"agent approve", "agent.approve", {"agent"}, false, {"agent", NULL, 0}},
     {"agent revoke", "agent.revoke", {"agent"}, true, {"agent", NULL, 0}},
+    {"agent suspend", "agent.suspend", {"agent"}, false, {"agent", NULL, 0}},
+    {"user list",
+     "operator.list",
+     {NULL},
+     false,
+     {"", LISTS({"operators", NULL, "name role models created expires revoked"})}},
+    {"user revoke", "operator.revoke", {"name"}, true, {"curve", NULL, 0}},
     {"agent tokens",
      "token.list",
      {NULL},
@@ -444,6 +452,13 @@ static const struct verb_row verbs[] = {
     {"agent approve", "AGENT", "let a pending agent in", ask, NULL, 0, NULL},
     {"agent revoke", "AGENT", "shut an agent out, at once", ask,
      OPTIONS(revoke_options), NULL},
+    {"agent suspend", "AGENT", "shut an agent out until it is approved again", ask,
+     NULL, 0, NULL},
+    {"user add", "NAME", "let a person in, with a key made here", cli_user_add,
+     cli_user_options, CLI_USER_OPTIONS, NULL},
+    {"user list", "", "who may ask what", ask, NULL, 0, NULL},
+    {"user revoke", "NAME", "shut a person out, at once", ask, OPTIONS(yes_options),
+     NULL},
     {"model add", "NAME", "register a model, or a version of it with its digests",
      cli_model_add, cli_model_options, CLI_MODEL_OPTIONS, NULL},
     {"model list", "", "all models and their states", ask, NULL, 0, NULL},

@@ -208,6 +208,13 @@ enum status command_operator_add(const struct order_of *o)
         entry_arg(o->c, "curve").size == 0 ||
         !command_hex_arg(o, "curve", p.curve, sizeof p.curve))
         return command_refused(o, EXIT_USAGE, "a name, a role and a key are needed");
+    struct span expires = entry_arg(o->c, "expires");
+    uint64_t life = 0;
+    p.model = command_list_arg(o, "models", &p.models);
+    if (p.models > RECORD_GLOBS_MAX || (p.models && !p.model) ||
+        (expires.size && text_duration(expires, &life) != ST_OK))
+        return command_refused(o, EXIT_USAGE, "models or expires is out of bounds");
+    p.expires = life ? p.created + life : 0;
     struct shelf_key k = key_operator(p.name), curve = key_operator_curve(p.curve);
     struct span v;
     enum status st = shelf_get(o->s, SHELF_AGENT, &k, &v);

@@ -186,3 +186,39 @@ enum status answer_token_list(struct call *c)
     json_array_end(c->j);
     return ST_OK;
 }
+
+static const char *const roles[] = {"viewer", "operator", "approver", "admin",
+                                    "auditor"};
+
+static enum status write_operator(struct call *c, struct span rest, struct span value,
+                                  void *with)
+{
+    (void)rest;
+    (void)with;
+    struct record_operator p;
+    ST_TRY(records_read(value, &record_operator_message, c->pool, &p));
+    json_object(c->j);
+    json_key_text(c->j, "name", p.name);
+    json_key_cstr(c->j, "role",
+                  p.role < sizeof roles / sizeof *roles ? roles[p.role] : "unknown");
+    json_key(c->j, "models");
+    json_array(c->j);
+    for (uint32_t i = 0; i < p.models; i++)
+        json_text(c->j, p.model[i]);
+    json_array_end(c->j);
+    json_key_time(c->j, "created", p.created);
+    json_key_time(c->j, "expires", p.expires);
+    json_key_time(c->j, "revoked", p.revoked);
+    json_object_end(c->j);
+    return ST_OK;
+}
+
+enum status answer_operator_list(struct call *c)
+{
+    struct shelf_key prefix = key_operators();
+    json_key(c->j, "operators");
+    json_array(c->j);
+    ST_TRY(call_walk(c, SHELF_AGENT, &prefix, write_operator, NULL));
+    json_array_end(c->j);
+    return ST_OK;
+}

@@ -51,6 +51,7 @@ MUST_USE enum status call_walk(struct call *c, enum shelf_table table,
 enum status answer_fleet_status(struct call *c);
 enum status answer_agent_list(struct call *c);
 enum status answer_token_list(struct call *c);
+enum status answer_operator_list(struct call *c);
 // models.c
 enum status answer_model_list(struct call *c);
 enum status answer_model_show(struct call *c);

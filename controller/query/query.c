@@ -25,6 +25,7 @@ static const struct verb {
     {"fleet.status", answer_fleet_status},
     {"agent.list", answer_agent_list},
     {"token.list", answer_token_list},
+    {"operator.list", answer_operator_list},
     {"model.list", answer_model_list},
     {"model.show", answer_model_show},
     {"model.history", answer_model_history},
