@@ -2,7 +2,7 @@
 // stands in door.h.
 //
 // SPDX-License-Identifier: Apache-2.0
-#include <string.h>
+#include <pwd.h>
 
 #include "agent/door.h"
 #include "agent/intake/post.h"
@@ -14,6 +14,7 @@
 #include "agent/lane/lane.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
 
 #define TAIL_LINES_A_TURN 2000
 #define TAIL_EVERY_NS (200 * NS_PER_MS)
@@ -31,12 +32,37 @@ static unsigned octal_of(uint64_t digits)
     return mode;
 }
 
+// ST_NOTFOUND: no such user; ST_FULL: too many.
+static enum status take_users(const struct value_list *list,
+                              uint32_t uid[UNIX_UIDS_MAX])
+{
+    if (list->count > UNIX_UIDS_MAX)
+        return ST_FULL;
+    for (size_t i = 0; i < list->count; i++) {
+        uint64_t number;
+        const struct passwd *user = getpwnam(list->item[i]);
+        if (user)
+            uid[i] = user->pw_uid;
+        else if (text_u64(span_text(list->item[i]), &number) == ST_OK &&
+                 number < UINT32_MAX)
+            uid[i] = (uint32_t)number;
+        else
+            return ST_NOTFOUND;
+    }
+    return ST_OK;
+}
+
 static enum status open_unix(struct door *d, const struct door_section *s,
                              const struct door_sinks *sinks)
 {
     struct unix_door *u;
-    const struct unix_settings settings = {
-        .path = d->path, .mode = octal_of(s->mode), .model = door_text(s->model)};
+    uint32_t uid[UNIX_UIDS_MAX];
+    ST_TRY(take_users(&s->users, uid));
+    const struct unix_settings settings = {.path = d->path,
+                                           .mode = octal_of(s->mode),
+                                           .model = door_text(s->model),
+                                           .uid = uid,
+                                           .uids = (uint32_t)s->users.count};
     ST_TRY(unix_open(&settings, &sinks->stream, &u));
     d->self = u;
     return ST_OK;
@@ -63,6 +89,7 @@ static void tell_unix(const void *self, struct json *out)
     json_key_u64(out, "clients", s.clients);
     json_key_u64(out, "accepted", s.accepted);
     json_key_u64(out, "refused", s.refused);
+    json_key_u64(out, "denied", s.denied);
     json_key_u64(out, "lines", s.lines);
     json_key_u64(out, "malformed", s.malformed);
     json_key_u64(out, "oversize", s.oversize);

@@ -102,6 +102,11 @@ static const struct conf_row door_rows[] = {
      "probe: holds the number of the server's process", NULL, NULL, false},
     {"cgroup", VALUE_TEXT, DOOR(cgroup), "", "probe: folder of the server's cgroup",
      NULL, NULL, false},
+    {"users", VALUE_LIST, DOOR(users), "",
+     "unix: who may write, by name or number; all whom the mode lets in when nothing "
+     "is "
+     "said",
+     NULL, NULL, false},
     {"schema", VALUE_TEXT, DOOR(schema), "", "tail, bentoml: its schema log", NULL,
      NULL, false},
 };

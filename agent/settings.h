@@ -68,6 +68,7 @@ struct door_section {
     char *cgroup;
     char *schema;
     uint64_t interval_ns;
+    struct value_list users;
 };
 
 struct link_section {

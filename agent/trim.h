@@ -9,8 +9,9 @@
 // The resident memory of this process in bytes; 0: not known.
 uint64_t trim_resident(void);
 
-// Hands free heap back, and drops the pages of programs and libraries that lie unchanged
-// on the disk: those that are needed come back by themselves. Takes a millisecond or two.
+// Hands free heap back, and drops the pages of programs and libraries that lie
+// unchanged on the disk: those that are needed come back by themselves. Takes a
+// millisecond or two.
 void trim_now(void);
 
 #endif

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/intake/rows.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
 #include "agent/intake/decoder.h"
 #include "agent/intake/flat.h"
 #include "agent/intake/lexer.h"
@@ -8,6 +12,7 @@
 #include "agent/intake/word.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "proto/reader.h"
 
 enum member {
     MEMBER_MODEL,
@@ -38,6 +43,7 @@ struct rows {
     bool has_content; // features, a prediction or a label was there
     uint32_t unknown;
     enum member member;
+    uint32_t level; // of the token under way, in the line
     uint32_t depth; // inside an unknown member, or of "features"
     bool in_value;  // of a feature, the prediction or the label
 };
@@ -146,14 +152,15 @@ static void begin_member(struct rows *r, struct span key)
 static enum status take(void *self, enum token token, struct span text, double number)
 {
     struct rows *r = self;
-    bool is_top = r->lexer.depth == 1 && r->depth == 0 && !r->in_value;
-    if (r->lexer.depth == 1 && token == TOKEN_OBJECT && r->member == MEMBER_COUNT) {
+    r->level = (uint32_t)((int)r->level + step_of(token));
+    bool is_top = r->level == 1 && r->depth == 0 && !r->in_value;
+    if (r->level == 1 && token == TOKEN_OBJECT && r->member == MEMBER_COUNT) {
         r->member = MEMBER_UNKNOWN;
         return ST_OK;
     }
     if (r->member == MEMBER_COUNT)
         return ST_CORRUPT; // a line that is no object
-    if (r->lexer.depth == 0)
+    if (r->level == 0)
         return ST_OK;
     if (is_top && token == TOKEN_KEY) {
         begin_member(r, text);
@@ -198,15 +205,12 @@ static void begin_line(struct rows *r)
     r->has_content = false;
     r->unknown = 0;
     r->member = MEMBER_COUNT;
-    r->depth = 0;
+    r->level = r->depth = 0;
     r->in_value = false;
 }
 
-enum status rows_read(struct rows *r, struct span line, uint64_t now_ns,
-                      struct observation *out)
+static enum status end_line(struct rows *r, uint64_t now_ns, struct observation *out)
 {
-    begin_line(r);
-    ST_TRY(lexer_whole(&r->lexer, line));
     if (!r->has_content || r->model.size == 0)
         return ST_CORRUPT;
     *out = (struct observation){
@@ -221,6 +225,103 @@ enum status rows_read(struct rows *r, struct span line, uint64_t now_ns,
     };
     out->value = flat_row(&r->flat, &out->values);
     return ST_OK;
+}
+
+enum status rows_read(struct rows *r, struct span line, uint64_t now_ns,
+                      struct observation *out)
+{
+    begin_line(r);
+    ST_TRY(lexer_whole(&r->lexer, line));
+    return end_line(r, now_ns, out);
+}
+
+// --- The same, packed
+
+static enum status take_integer(struct rows *r, struct reader *from)
+{
+    char digits[24];
+    uint64_t v;
+    int64_t negative = 0;
+    int size;
+    struct reader before = *from;
+    if (reader_u64(from, &v) == ST_OK) {
+        size = snprintf(digits, sizeof digits, "%" PRIu64, v);
+    } else {
+        *from = before;
+        ST_TRY(reader_i64(from, &negative));
+        size = snprintf(digits, sizeof digits, "%" PRId64, negative);
+    }
+    double number = negative < 0 ? (double)negative : (double)v;
+    return take(r, TOKEN_NUMBER, span_of(digits, (size_t)size), number);
+}
+
+// Digits are wanted of a time alone; nine behind the point are all that it has.
+static enum status take_float(struct rows *r, struct reader *from)
+{
+    char digits[336];
+    double v;
+    ST_TRY(reader_f64(from, &v));
+    int size = r->level == 1 && r->member == MEMBER_TS
+                   ? snprintf(digits, sizeof digits, "%.9f", v)
+                   : 0;
+    return take(r, TOKEN_NUMBER, span_of(digits, (size_t)size), v);
+}
+
+static enum status take_scalar(struct rows *r, struct reader *from)
+{
+    const struct span none = {0};
+    struct span text;
+    bool flag;
+    switch (reader_peek(from)) {
+    case READER_NIL:
+        ST_TRY(reader_nil(from));
+        return take(r, TOKEN_NULL, none, NAN);
+    case READER_BOOL:
+        ST_TRY(reader_bool(from, &flag));
+        return take(r, flag ? TOKEN_TRUE : TOKEN_FALSE, none, flag);
+    case READER_INT:
+        return take_integer(r, from);
+    case READER_FLOAT:
+        return take_float(r, from);
+    case READER_TEXT:
+        ST_TRY(reader_text(from, &text));
+        return take(r, TOKEN_STRING, text, NAN);
+    default:
+        return ST_CORRUPT;
+    }
+}
+
+// Bounded by the reader, which enters at most so many containers inside each other.
+static enum status take_packed(struct rows *r, struct reader *from)
+{
+    const struct span none = {0};
+    struct span key;
+    uint32_t n;
+    bool is_map = reader_peek(from) == READER_MAP;
+    if (!is_map && reader_peek(from) != READER_ARRAY)
+        return take_scalar(r, from);
+    ST_TRY(is_map ? reader_map(from, &n) : reader_array(from, &n));
+    ST_TRY(take(r, is_map ? TOKEN_OBJECT : TOKEN_ARRAY, none, NAN));
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_map) {
+            ST_TRY(reader_text(from, &key));
+            ST_TRY(take(r, TOKEN_KEY, key, NAN));
+        }
+        ST_TRY(take_packed(r, from));
+    }
+    reader_leave(from);
+    return take(r, is_map ? TOKEN_OBJECT_END : TOKEN_ARRAY_END, none, NAN);
+}
+
+enum status rows_unpack(struct rows *r, struct span packet, uint64_t now_ns,
+                        struct observation *out)
+{
+    struct reader from;
+    reader_init(&from, packet);
+    begin_line(r);
+    ST_TRY(take_packed(r, &from));
+    ST_TRY(reader_end(&from));
+    return end_line(r, now_ns, out);
 }
 
 struct span rows_blame(const struct rows *r)

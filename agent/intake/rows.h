@@ -27,6 +27,11 @@ void rows_close(struct rows *r);
 MUST_USE enum status rows_read(struct rows *r, struct span line, uint64_t now_ns,
                                struct observation *out);
 
+// The same of one msgpack map with the same members, nested at most READER_DEPTH_MAX
+// deep; bytes and ext types are ST_CORRUPT.
+MUST_USE enum status rows_unpack(struct rows *r, struct span packet, uint64_t now_ns,
+                                 struct observation *out);
+
 // The model that the last line named, as far as it was read; may be empty. So a broken
 // line can be charged to its model. Lent until the next rows_read.
 struct span rows_blame(const struct rows *r);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/intake/lines.h"
+#include "agent/intake/packets.h"
 #include "agent/intake/rows.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -25,8 +26,11 @@
 #define HELD_BYTES_MAX (16u << 20)
 
 struct client {
-    int fd; // -1: the place is free
+    int fd;         // -1: the place is free
+    bool has_begun; // its first byte has come, which says what it writes
+    bool is_packed;
     struct lines lines;
+    struct packets packets;
     size_t held; // of its lines, as counted in the door
     char model[OBSERVATION_NAME_MAX];
     uint32_t model_size; // of its last good line
@@ -45,6 +49,8 @@ struct unix_door {
     struct unix_stats stats;
     size_t held;
     uint8_t *buffer; // READ_BYTES
+    uint32_t uid[UNIX_UIDS_MAX];
+    uint32_t uids; // 0: any
     struct client client[UNIX_CLIENTS_MAX];
 };
 
@@ -95,9 +101,14 @@ static enum status listen_at(struct unix_door *d, unsigned mode)
 enum status unix_open(const struct unix_settings *settings,
                       const struct observation_sink *sink, struct unix_door **out)
 {
+    if (settings->uids > UNIX_UIDS_MAX)
+        return ST_RANGE;
     struct unix_door *d = MEM_NEW(struct unix_door);
     if (!d)
         return ST_NOMEM;
+    d->uids = settings->uids;
+    if (d->uids > 0)
+        memcpy(d->uid, settings->uid, d->uids * sizeof d->uid[0]);
     d->listener = d->epoll = -1;
     d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     d->sink = *sink;
@@ -133,6 +144,7 @@ static void drop_client(struct unix_door *d, struct client *c)
     d->held -= c->held;
     c->held = 0;
     lines_fini(&c->lines);
+    packets_fini(&c->packets);
     d->stats.clients--;
 }
 
@@ -190,7 +202,8 @@ static void take_line(struct unix_door *d, struct client *c, struct span line,
 {
     struct observation o;
     d->stats.lines++;
-    enum status st = rows_read(d->rows, line, now_ns, &o);
+    enum status st = c->is_packed ? rows_unpack(d->rows, line, now_ns, &o)
+                                  : rows_read(d->rows, line, now_ns, &o);
     if (st == ST_OK) {
         c->model_size = (uint32_t)o.model.size;
         memcpy(c->model, o.model.data, o.model.size);
@@ -225,15 +238,47 @@ static void take_kind(struct unix_door *d, struct client *c, enum line_kind kind
 // Keeps the door's sum of partial lines, and its limit.
 static void count_held(struct unix_door *d, struct client *c)
 {
-    size_t held = c->lines.is_lent ? 0 : c->lines.held.size;
+    size_t held = (c->lines.is_lent ? 0 : c->lines.held.size) +
+                  (c->packets.is_lent ? 0 : c->packets.held.size);
     d->held = d->held - c->held + held;
     c->held = held;
     if (d->held <= HELD_BYTES_MAX)
         return;
-    lines_clear(&c->lines);
-    c->lines.is_skipping = true;
+    if (c->is_packed) {
+        packets_give_up(&c->packets);
+    } else {
+        lines_clear(&c->lines);
+        c->lines.is_skipping = true;
+    }
     d->held -= c->held;
     c->held = 0;
+}
+
+// False: what it writes cannot be read any more.
+static bool take_packets(struct unix_door *d, struct client *c, struct span bytes,
+                         uint64_t now_ns)
+{
+    for (;;) {
+        struct span packet = {0};
+        switch (packets_next(&c->packets, &bytes, &packet)) {
+        case PACKET_NONE:
+            count_held(d, c);
+            return true;
+        case PACKET_WHOLE:
+            take_kind(d, c, LINE_WHOLE, packet, now_ns);
+            break;
+        case PACKET_OVERSIZE:
+            take_kind(d, c, LINE_OVERSIZE, packet, now_ns);
+            break;
+        case PACKET_BROKEN:
+            d->stats.lines++;
+            d->stats.malformed++;
+            complain(c, "bytes that are no msgpack map; the connection is ended");
+            drop_line(d, c, DROP_MALFORMED, (struct span){0});
+            d->sink.settle(d->sink.self);
+            return false;
+        }
+    }
 }
 
 static void take_bytes(struct unix_door *d, struct client *c, struct span bytes,
@@ -255,13 +300,26 @@ static size_t read_client(struct unix_door *d, struct client *c, uint64_t now_ns
     ssize_t n = read(c->fd, d->buffer, READ_BYTES);
     if (n > 0) {
         d->stats.bytes += (uint64_t)n;
-        take_bytes(d, c, span_of(d->buffer, (size_t)n), now_ns);
+        struct span bytes = span_of(d->buffer, (size_t)n);
+        if (!c->has_begun)
+            c->is_packed = packets_begin_with(d->buffer[0]);
+        c->has_begun = true;
+        if (!c->is_packed)
+            take_bytes(d, c, bytes, now_ns);
+        else if (!take_packets(d, c, bytes, now_ns))
+            drop_client(d, c);
         return (size_t)n;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     struct span line = {0};
     enum line_kind kind = lines_last(&c->lines, &line);
+    if (c->packets.is_skipping)
+        kind = LINE_OVERSIZE;
+    if (c->packets.held.size > 0 && !c->packets.is_lent) {
+        kind = LINE_WHOLE; // cut off, and so malformed
+        line = buf_span(&c->packets.held);
+    }
     if (kind != LINE_NONE)
         take_kind(d, c, kind, line, now_ns);
     drop_client(d, c);
@@ -291,6 +349,19 @@ static bool refuse_without_descriptor(struct unix_door *d)
     return fd >= 0;
 }
 
+// Who it is, as the kernel says; nobody whom it cannot name gets past a list.
+static bool is_allowed(const struct unix_door *d, int fd, struct ucred *peer)
+{
+    socklen_t size = sizeof *peer;
+    bool is_known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) == 0;
+    if (!is_known)
+        *peer = (struct ucred){0};
+    bool is_listed = d->uids == 0 || (is_known && peer->uid == geteuid());
+    for (uint32_t i = 0; i < d->uids && !is_listed; i++)
+        is_listed = is_known && d->uid[i] == peer->uid;
+    return is_listed;
+}
+
 static void accept_all(struct unix_door *d)
 {
     for (;;) {
@@ -299,6 +370,12 @@ static void accept_all(struct unix_door *d)
             continue;
         if (fd < 0)
             return;
+        struct ucred peer;
+        if (!is_allowed(d, fd, &peer)) {
+            d->stats.denied++;
+            close(fd);
+            continue;
+        }
         struct client *c = free_client(d);
         uint32_t index = c ? (uint32_t)(c - d->client) : 0;
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
@@ -307,11 +384,9 @@ static void accept_all(struct unix_door *d)
             close(fd);
             continue;
         }
-        *c = (struct client){.fd = fd};
+        *c = (struct client){.fd = fd, .peer = peer};
         lines_init(&c->lines);
-        socklen_t size = sizeof c->peer;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &size) != 0)
-            c->peer = (struct ucred){0};
+        packets_init(&c->packets);
         d->stats.accepted++;
         d->stats.clients++;
     }

@@ -1,4 +1,4 @@
-// Unix: the socket door. Local model servers write JSON lines to it.
+// Unix: the socket door. Local model servers write JSON lines or msgpack maps to it.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef KEDGE_AGENT_INTAKE_UNIX_H
@@ -11,18 +11,23 @@
 #include "proto/observation.h"
 
 #define UNIX_CLIENTS_MAX 256
+#define UNIX_UIDS_MAX 64
 
 struct unix_settings {
     const char *path;  // a stale socket there is replaced, anything else is refused
     unsigned mode;     // of the socket file, e.g. 0660
     const char *model; // assumed where a line names none; may be NULL
+    const uint32_t
+        *uid;      // who may connect, beside the agent's own user; borrowed for the
+    uint32_t uids; // call, at most UNIX_UIDS_MAX; 0: all whom the mode lets in
 };
 
 struct unix_stats {
     uint64_t clients; // connected now
     uint64_t accepted;
     uint64_t refused; // over UNIX_CLIENTS_MAX
-    uint64_t lines;
+    uint64_t denied;  // of users that may not
+    uint64_t lines;   // or maps
     uint64_t malformed;
     uint64_t oversize; // lines over OBSERVATION_LINE_MAX, skipped to their end
     uint64_t bytes;
@@ -31,7 +36,8 @@ struct unix_stats {
 struct unix_door;
 
 // Binds, listens. Keeps the sink, copies the settings. ST_IO, ST_EXISTS (a live agent
-// has the socket, or the path is no socket), ST_RANGE (path too long), ST_NOMEM.
+// has the socket, or the path is no socket), ST_RANGE (path too long, too many users),
+// ST_NOMEM.
 MUST_USE enum status unix_open(const struct unix_settings *settings,
                                const struct observation_sink *sink,
                                struct unix_door **out);

@@ -8,10 +8,14 @@
 #include <stdlib.h>
 
 #include "agent/intake/feed.h"
+#include "agent/intake/packets.h"
+#include "agent/intake/rows.h"
 #include "common/base/hash.h"
 
+#define FEED_DOORS 99 // none of the feed's
+
 static const struct {
-    enum feed_door door;
+    unsigned door; // enum feed_door
     const char *format;
 } doors[] = {
     {FEED_HTTP, NULL},
@@ -26,6 +30,7 @@ static const struct {
     {FEED_TAIL, "nginx-combined"},
     {FEED_TAIL, "envoy-default"},
     {FEED_TAIL, "torchserve-access"},
+    {FEED_DOORS, "msgpack maps on the socket"},
 };
 
 #define DOORS (sizeof doors / sizeof *doors)
@@ -80,13 +85,46 @@ static void take_settle(void *self)
     (void)self;
 }
 
+// As the socket door does.
+static bool unpack_part(struct packets *p, struct rows *r, struct span bytes,
+                        struct seen *seen)
+{
+    struct span packet;
+    struct observation o;
+    for (;;) {
+        enum packet_kind kind = packets_next(p, &bytes, &packet);
+        if (kind == PACKET_NONE || kind == PACKET_BROKEN)
+            return kind == PACKET_NONE;
+        if (kind == PACKET_WHOLE && rows_unpack(r, packet, 1, &o) == ST_OK)
+            take_row(seen, &o);
+    }
+}
+
+static struct seen unpack(struct span s, size_t cut)
+{
+    struct seen seen = {0};
+    struct packets p;
+    struct rows *r;
+    packets_init(&p);
+    if (rows_open("m", &r) == ST_OK) {
+        if (unpack_part(&p, r, span_of(s.data, cut), &seen))
+            (void)unpack_part(&p, r, span_of(s.data + cut, s.size - cut), &seen);
+        rows_close(r);
+    }
+    packets_fini(&p);
+    return seen;
+}
+
 static struct seen feed(size_t door, struct span s, size_t cut)
 {
     static const struct mapping mapping = {.model = "m"};
     struct seen seen = {0};
     const struct observation_sink sink = {&seen, take_row, take_drop, take_settle};
     struct feed *f;
-    if (feed_open(doors[door].door, doors[door].format, &mapping, &sink, &f) != ST_OK)
+    if (doors[door].door == FEED_DOORS)
+        return unpack(s, cut);
+    if (feed_open((enum feed_door)doors[door].door, doors[door].format, &mapping, &sink,
+                  &f) != ST_OK)
         return seen;
     enum status st = feed_bytes(f, span_of(s.data, cut), 1);
     if (st == ST_OK)
