@@ -290,16 +290,16 @@ static enum status take_window(struct recorded *r, const struct shelf_walk *w,
     struct span message;
     struct window window;
     ST_TRY(blob_read(value, &blob));
-    if (blob.end <= walk->from_ns)
-        return ST_OK;
-    if (blob.end > walk->to_ns)
-        return ST_CLOSED;
     if (blob.kind == BLOB_SAME) {
         enum status st = blob_get(w->shelf, &w->at, &blob);
         if (st == ST_NOTFOUND) // the report itself has expired
             return ST_OK;
         ST_TRY(st);
     }
+    if (blob.end <= walk->from_ns)
+        return ST_OK;
+    if (blob.end > walk->to_ns)
+        return ST_CLOSED;
     ST_TRY(blob_message(&blob, &message));
     ST_TRY(message_decode(&window_message, message, &r->pool, &window));
     return window.features ? show(r, &window, walk) : ST_OK;

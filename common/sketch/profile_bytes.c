@@ -400,7 +400,19 @@ static enum status take_head(struct cursor *from, struct profile *p, uint8_t *fl
     return ST_OK;
 }
 
-static enum status decode(struct cursor *from, struct profile *p)
+// Their lengths must fit; what they hold is not looked at.
+static enum status skip_sketches(struct cursor *from, uint8_t flags,
+                                 const struct profile *p)
+{
+    struct span bytes;
+    unsigned n = is_numeric(p) ? !!(flags & FLAG_QUANTILE) : !!(flags & FLAG_DISTINCT);
+    n += !!(flags & FLAG_TOPK);
+    for (; n > 0; n--)
+        ST_TRY(take_sketch(from, &bytes));
+    return cursor_end(from);
+}
+
+static enum status decode(struct cursor *from, bool counts_only, struct profile *p)
 {
     uint8_t flags;
     ST_TRY(take_head(from, p, &flags));
@@ -411,17 +423,27 @@ static enum status decode(struct cursor *from, struct profile *p)
         ST_TRY(take_pairs(from, p));
     if (!is_numeric(p))
         ST_TRY(take_lone(from, flags, p));
-    return take_sketches(from, flags, p);
+    return counts_only ? skip_sketches(from, flags, p) : take_sketches(from, flags, p);
 }
 
-enum status profile_decode(struct profile *p, struct span bytes)
+static enum status decode_all(struct profile *p, struct span bytes, bool counts_only)
 {
     if (bytes.size > PROFILE_BYTES_MAX)
         return ST_CORRUPT;
     struct cursor from = {bytes};
     profile_blank(p);
-    enum status st = decode(&from, p);
+    enum status st = decode(&from, counts_only, p);
     if (st != ST_OK)
         profile_blank(p);
     return st;
+}
+
+enum status profile_decode(struct profile *p, struct span bytes)
+{
+    return decode_all(p, bytes, false);
+}
+
+enum status profile_decode_counts(struct profile *p, struct span bytes)
+{
+    return decode_all(p, bytes, true);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/sketch/profile.h"
+#include "controller/fold/pending.h"
 #include "controller/log/blob.h"
 
 static void clear(struct blend *b)
@@ -78,7 +79,7 @@ static enum status insert(struct blend *b, uint32_t set, uint32_t at,
 static enum status add_feature(struct blend *b, const struct blob_feature *f,
                                uint32_t hint)
 {
-    ST_TRY(profile_decode(b->read, f->profile));
+    ST_TRY(pending_decode(b->read, f->profile));
     for (uint32_t set = 0; set < BLEND_SETS; set++) {
         struct blend_feature *row = b->feature[set];
         // Windows of one model mostly have the same features in the same places.

@@ -10,8 +10,11 @@
 #include "controller/log/names.h"
 #include "controller/log/progress.h"
 
-// More than one for one: what has piled up shrinks.
-#define DROPPED_AT_ONCE 3u
+// Old windows go a few at a time, each series at its own moment: dropping one for each
+// that comes would write the page of the oldest keys anew each time. More go than come:
+// what has piled up shrinks.
+#define DROPPED_EACH 8u // windows
+#define DROPPED_AT_ONCE 20u
 // Retention is given for windows of a minute; of longer ones as many are kept.
 #define USUAL_WINDOW_NS (60 * NS_PER_S)
 
@@ -57,6 +60,11 @@ static enum status drop(struct shelf *s, uint32_t series, enum key_resolution re
         ST_TRY(shelf_del(s, SHELF_WINDOW, &old));
     }
     return ST_OK;
+}
+
+static bool is_turn(uint32_t series, uint64_t start_ns, uint64_t end_ns)
+{
+    return start_ns / (end_ns - start_ns) % DROPPED_EACH == series % DROPPED_EACH;
 }
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -114,6 +122,8 @@ enum status expire_merged(struct fold *f, struct shelf *s,
     uint64_t keep = keep_raw(f, end_ns - start_ns);
     if (made)
         return drop_merged(f, s, r, horizon, end_ns - start_ns, &most);
+    if (!is_turn(r->series, start_ns, end_ns))
+        return ST_OK;
     // Without a new hour only windows can have become old.
     struct rollup_mark m;
     ST_TRY(rollup_mark_get(s, r->series, &m));
@@ -126,6 +136,8 @@ enum status expire_host(struct fold *f, struct shelf *s,
 {
     uint64_t horizon = least(end_ns, f->moment.now_ns);
     uint32_t most = DROPPED_AT_ONCE;
+    if (!is_turn(host->series, start_ns, end_ns))
+        return ST_OK;
     ST_TRY(load_retention(f, s));
     return drop_host(f, s, host, horizon, end_ns - start_ns, &most);
 }
@@ -149,13 +161,16 @@ static uint64_t horizon_of(const struct fold *f, const struct progress_model *m)
 // The length of the newest window of a series; 0: there is none.
 static enum status newest_length(struct shelf *s, uint32_t series, uint64_t *out)
 {
-    struct shelf_key prefix = key_window_series(series, KEY_RAW);
-    struct span value;
+    struct shelf_key prefix = key_window_series(series, KEY_RAW), at;
+    struct span key;
     struct blob b;
     *out = 0;
-    enum status st = shelf_last(s, SHELF_WINDOW, &prefix, NULL, &value);
-    if (st == ST_OK)
-        st = blob_read(value, &b);
+    enum status st = shelf_last(s, SHELF_WINDOW, &prefix, &key, NULL);
+    if (st == ST_OK) {
+        at = (struct shelf_key){.size = (uint16_t)key.size};
+        memcpy(at.bytes, key.data, key.size);
+        st = blob_get(s, &at, &b);
+    }
     if (st == ST_OK)
         *out = b.end - b.start;
     return st == ST_NOTFOUND ? ST_OK : st;

@@ -225,7 +225,7 @@ static enum status judge_alone(struct fold *f, struct shelf *s,
     const struct window *w = p->window;
     ST_TRY(note_judged(f, s, p->model, w->end, m));
     buf_clear(&f->blob);
-    blob_put_same(&f->blob, p->key, w);
+    blob_put_same(&f->blob, p->key);
     ST_TRY(keep_merge(f, s, p->model, p->version, w));
     struct judged_window j = shown(w, f->part);
     j.model_no = p->model;

@@ -22,7 +22,7 @@ static enum status fill_one(struct panel *p, uint32_t i, const struct window_fea
             .kind = PROFILE_NUMERIC, .width = GRID_F64, .seed = i + 1};
         ST_TRY(profile_open(&o, NULL, &p->profile[i]));
     }
-    ST_TRY(profile_decode(p->profile[i], f->profile));
+    ST_TRY(profile_decode_counts(p->profile[i], f->profile));
     p->feature[i] = (struct judged_feature){
         .name = f->name, .role = f->role, .kind = f->kind, .profile = p->profile[i]};
     return ST_OK;

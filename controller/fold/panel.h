@@ -20,7 +20,8 @@ struct panel {
 
 void panel_fini(struct panel *p);
 
-// Decodes every feature of `w`; names are lent from there. ST_CORRUPT (a profile that
+// Decodes every feature of `w`, all but its sketches, which nobody judges by: they are
+// checked when they are merged. Names are lent from there. ST_CORRUPT (a profile that
 // breaks its format), ST_VERSION, ST_NOMEM.
 MUST_USE enum status panel_fill(struct panel *p, const struct window *w);
 

@@ -58,6 +58,12 @@ static enum status put_pending(struct shelf *s, const struct shelf_key *key,
     return st;
 }
 
+enum status pending_decode(struct profile *p, struct span bytes)
+{
+    enum status st = profile_decode(p, bytes);
+    return st == ST_OK || st == ST_NOMEM ? st : profile_decode_counts(p, bytes);
+}
+
 enum status pending_merge(struct span into, struct span from, uint8_t kind,
                           uint64_t salt, struct buf *out)
 {
@@ -72,9 +78,9 @@ enum status pending_merge(struct span into, struct span from, uint8_t kind,
     if (st == ST_OK)
         st = profile_open(&o, NULL, &b);
     if (st == ST_OK)
-        st = profile_decode(a, into);
+        st = pending_decode(a, into);
     if (st == ST_OK)
-        st = profile_decode(b, from);
+        st = pending_decode(b, from);
     if (st == ST_OK)
         st = profile_merge(a, b);
     if (st == ST_OK) {

@@ -40,6 +40,11 @@ MUST_USE enum status pending_add(struct shelf *s, const struct shelf_key *key,
                                  const struct pending_part *part, struct pool *pool,
                                  uint64_t *unmerged);
 
+// A profile whose counts were read already; a sketch in it that breaks its format is
+// left out, so that no host can spoil what others have counted. ST_CORRUPT, ST_NOMEM.
+struct profile;
+MUST_USE enum status pending_decode(struct profile *p, struct span bytes);
+
 // Merges two encoded profiles into `out` (appends). ST_CONFLICT: they do not fit.
 MUST_USE enum status pending_merge(struct span into, struct span from, uint8_t kind,
                                    uint64_t salt, struct buf *out);

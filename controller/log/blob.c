@@ -9,6 +9,7 @@
 #include "controller/log/entry.h"
 
 #define BLOB_FORMAT 1
+#define SAME_FORMAT 2 // u8 format, then the key: there are as many as windows
 // u8 format, u8 kind, be32 features, be64 start, end, rows, be32 payload offset and
 // size.
 #define HEAD_BYTES 38u
@@ -21,9 +22,9 @@
 
 // Sizes in pages that a large value is padded to: few classes, so that what retention
 // frees fits what comes next, and close ones, since padding is written too.
-static const uint16_t classes[] = {1,  2,   3,   4,   5,   6,   7,   8,  10, 12,
-                                   14, 16,  20,  24,  28,  32,  40,  48, 64, 80,
-                                   96, 128, 160, 192, 256, 320, 384, 512};
+static const uint16_t classes[] = {
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,  13,  14,  15,  16,  18,  20,
+    22, 24, 26, 28, 30, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512};
 
 static size_t padded(size_t size)
 {
@@ -77,9 +78,9 @@ void blob_put(struct buf *out, enum blob_kind kind, struct span payload,
         memset(zeros, 0, fill);
 }
 
-void blob_put_same(struct buf *out, const struct shelf_key *key, const struct window *w)
+void blob_put_same(struct buf *out, const struct shelf_key *key)
 {
-    put_head(out, BLOB_SAME, key->size, 0, w);
+    buf_put_u8(out, SAME_FORMAT);
     buf_put_span(out, shelf_key_span(key));
 }
 
@@ -102,6 +103,10 @@ enum status blob_read(struct span value, struct blob *out)
     uint8_t format, kind;
     uint32_t offset, size;
     ST_TRY(cursor_u8(&c, &format));
+    if (format == SAME_FORMAT) {
+        *out = (struct blob){.kind = BLOB_SAME, .payload = c.left, .payload_offset = 1};
+        return ST_OK;
+    }
     if (format != BLOB_FORMAT)
         return ST_VERSION;
     ST_TRY(cursor_u8(&c, &kind));

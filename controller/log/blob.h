@@ -46,9 +46,9 @@ struct blob_feature {
 void blob_put(struct buf *out, enum blob_kind kind, struct span payload,
               const struct window *w);
 
-// Appends a blob that stands for the one at `key`, a report of `w`.
-void blob_put_same(struct buf *out, const struct shelf_key *key,
-                   const struct window *w);
+// Appends a blob that stands for the one at `key`, a report. It has a payload and
+// nothing else: read it with blob_get.
+void blob_put_same(struct buf *out, const struct shelf_key *key);
 
 // The blob at `key`; one that stands for another is followed. ST_NOTFOUND, and as
 // blob_read. Lent by the shelf.

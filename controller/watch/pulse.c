@@ -18,7 +18,8 @@
 #define HEAD_BYTES 26u
 #define PULSE_BYTES_MAX 16384u
 #define NAME_MAX_BYTES 128u
-#define DROPPED_AT_ONCE 4u
+#define DROPPED_EACH 8u // windows: the page of the oldest is not written each time
+#define DROPPED_AT_ONCE 20u
 
 static double missing_share(const struct counters *n)
 {
@@ -69,7 +70,7 @@ static void encode(const struct judged_window *w, uint64_t now_ns, struct buf *b
         put_feature(b, &w->feature[i]);
 }
 
-// A few at a time: as many as come are dropped, so their number stays.
+// A few at a time, and more than came since the last turn.
 static enum status drop_old(struct shelf *s, const struct judged_window *w)
 {
     uint64_t span = (w->end_ns - w->start_ns) * PULSE_KEPT;
@@ -102,7 +103,8 @@ enum status pulse_write(struct shelf *s, const struct judged_window *w, uint64_t
         st = shelf_put(s, SHELF_COMPONENT, &key, buf_span(&b));
     buf_fini(&b);
     ST_TRY(st);
-    return drop_old(s, w);
+    uint64_t turn = w->end_ns / (w->end_ns - w->start_ns) + w->model_no;
+    return turn % DROPPED_EACH == 0 ? drop_old(s, w) : ST_OK;
 }
 
 static enum status read_feature(struct cursor *c, struct pulse_feature *f)

@@ -65,6 +65,14 @@ static inline void rig_append(struct rig *b, uint32_t n)
     rig_check(tape_embedded.append(b->tape, &a, rig_done, NULL));
 }
 
+// Each window must have been taken.
+static inline void rig_check_acks(const struct rig *b, uint32_t n)
+{
+    for (uint32_t i = 0; i < effects_len(b->effects); i++)
+        n -= effects_at(b->effects, i)->kind == EFFECT_ACK;
+    rig_check(n == 0 ? ST_OK : ST_DENIED);
+}
+
 static inline void rig_append_one(struct rig *b, enum tape_kind kind, struct span body)
 {
     b->entry[0] =
