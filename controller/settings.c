@@ -128,6 +128,11 @@ static enum status read_all(struct settings *s, struct buf *why)
         buf_printf(why, "controller.conf: fleet: 32 hex digits are needed");
         return ST_RANGE;
     }
+    if (s->file.raw_ns > s->file.hour_ns || s->file.hour_ns > s->file.day_ns) {
+        buf_printf(why, "controller.conf: keep-raw, keep-hour and keep-day must rise: "
+                        "what is coarser is kept for longer");
+        return ST_RANGE;
+    }
     set_endpoints(s);
     ST_TRY(read_keys(s, why));
     st = read_keyring(s);
