@@ -178,6 +178,39 @@ static uint64_t heard(void *self, const uint8_t *agent)
     return a ? a->seen_ns : 0;
 }
 
+static bool presence(void *self, const uint8_t *agent, struct query_presence *out)
+{
+    const struct fleet_agent *a = fleet_get(self, agent);
+    if (!a)
+        return false;
+    *out = (struct query_presence){.state = fleet_state_name(a->state),
+                                   .since_ns = a->state_ns,
+                                   .skew_ms = a->skew_ms,
+                                   .spool_entries = a->spool_entries,
+                                   .host = a->host,
+                                   .address = a->known[0].address};
+    if (a->twin_ns > 0) {
+        out->twin_host = a->twin.host;
+        out->twin_address = a->twin.address;
+    }
+    return true;
+}
+
+static bool speaking(void *self, size_t *at, struct query_speaking *out)
+{
+    const struct fleet_model *m = fleet_next_model(self, at);
+    if (!m)
+        return false;
+    bool is_away = m->agent->state > FLEET_SKEWED;
+    *out = (struct query_speaking){.model = span_text(m->name),
+                                   .is_silent = m->is_silent || is_away,
+                                   .why = is_away ? fleet_state_name(m->agent->state)
+                                                  : "no rows",
+                                   .host = m->agent->host,
+                                   .rows_ns = m->rows_ns};
+    return true;
+}
+
 static void query(struct core *c, struct shelf *s, const struct question *q)
 {
     struct query_ask ask = {.verb = q->q.verb,
@@ -187,6 +220,8 @@ static void query(struct core *c, struct shelf *s, const struct question *q)
                             .now_ns = c->wall_ns,
                             .silent_ns = SILENT_NS,
                             .heard = heard,
+                            .presence = presence,
+                            .speaking = speaking,
                             .guest = ask_incident_guest(),
                             .heard_self = c->fleet};
     struct buf out;

@@ -21,15 +21,19 @@
 #include "proto/messages/record.h"
 
 #define POOL_BYTES (8u << 20)
-#define TELL_NS (60 * NS_PER_S) // between two lines about what the gate turned away
-#define LOOK_NS NS_PER_S        // how often it looks whether a tick is due
-#define RETRY_NS NS_PER_S       // after a commit that failed
+#define TOLD_AT_ONCE 16u
+#define LOOK_NS NS_PER_S  // how often it looks whether a tick is due
+#define RETRY_NS NS_PER_S // after a commit that failed
 
 static enum status open_rooms(struct core *c)
 {
     ST_TRY(effects_open(&c->effects));
     ST_TRY(effects_open(&c->late));
-    ST_TRY(fleet_open(&c->fleet));
+    const struct settings_file *f = &c->settings->file;
+    struct fleet_times times = {.silence_ns = f->agent_silence_ns,
+                                .grace_ns = f->agent_grace_ns,
+                                .model_silence_ns = f->model_silence_ns};
+    ST_TRY(fleet_open(&times, &c->fleet));
     ST_TRY(query_open(&c->query));
     return rooms_open(&c->rooms, &c->settings->file, c->effects);
 }
@@ -59,8 +63,8 @@ void core_pack_command(struct core *c, const char *verb, const struct entry_arg 
     entry_put_command(&c->body, &e);
 }
 
-static enum status gather_command(struct core *c, const char *verb,
-                                  const struct entry_arg *arg, uint32_t args)
+enum status core_command(struct core *c, const char *verb, const struct entry_arg *arg,
+                         uint32_t args)
 {
     core_pack_command(c, verb, arg, args);
     return core_gather(c, TAPE_COMMAND, buf_span(&c->body), NULL);
@@ -80,7 +84,7 @@ static enum status gather_admin(struct core *c)
         struct entry_arg arg[] = {{span_text("name"), span_text("admin")},
                                   {span_text("role"), span_text("admin")},
                                   {span_text("curve"), buf_span(&hex)}};
-        st = gather_command(c, "operator.add", arg, 3);
+        st = core_command(c, "operator.add", arg, 3);
     }
     buf_fini(&hex);
     return st;
@@ -106,7 +110,7 @@ static enum status gather_retention(struct core *c)
     struct entry_arg arg[] = {{span_text("raw"), span_text(text[0])},
                               {span_text("hour"), span_text(text[1])},
                               {span_text("day"), span_text(text[2])}};
-    return gather_command(c, "retention.set", arg, 3);
+    return core_command(c, "retention.set", arg, 3);
 }
 
 static enum status begin_tape(struct core *c)
@@ -324,170 +328,7 @@ void core_carry_out(struct core *c)
         effects_clear(c->effects); // all keys are admitted when the gate is there
 }
 
-// --- What the gate hands on
-
-// An agent's executors and software stand in its record, for orders to name; a change
-// of them is an entry like any other.
-static void note_hello(struct core *c, const uint8_t *agent, struct span body)
-{
-    struct buf hex;
-    buf_init(&hex, 64);
-    text_put_hex(&hex, span_of(agent, 16));
-    struct entry_command e = {.verb = span_text("agent.note"),
-                              .actor = span_text("system"),
-                              .role = span_text("system"),
-                              .args = 1,
-                              .blob = body};
-    e.arg[0] = (struct entry_arg){span_text("agent"), buf_span(&hex)};
-    buf_clear(&c->body);
-    entry_put_command(&c->body, &e);
-    if (core_gather(c, TAPE_COMMAND, buf_span(&c->body), NULL) != ST_OK)
-        log_line(LOG_WARN, "an agent's executors were not noted", "why=busy");
-    buf_fini(&hex);
-}
-
-static bool same_executors(const struct record_agent *a, const struct hello *h)
-{
-    if (a->executors != h->executors || !span_equal(a->software, h->software))
-        return false;
-    for (uint32_t i = 0; i < h->executors; i++) {
-        if (!span_equal(a->executor[i].name, h->executor[i].name) ||
-            memcmp(a->executor[i].digest, h->executor[i].digest, 32) != 0)
-            return false;
-    }
-    return true;
-}
-
-static enum status greet(struct core *c, struct shelf *s, const uint8_t *agent,
-                         const struct hello *h, struct span body)
-{
-    struct record_agent a;
-    struct shelf_key k = key_agent(agent);
-    ST_TRY(records_get(s, SHELF_AGENT, &k, &record_agent_message, &c->pool, &a));
-    if (!same_executors(&a, h))
-        note_hello(c, agent, body);
-    mail_welcome(c, agent, h->ring);
-    if (mail_references(c, s, agent))
-        fleet_told(c->fleet, agent, FLEET_TOLD_ALL);
-    return ST_OK;
-}
-
-static void take_hello(struct core *c, const struct line_message *m)
-{
-    struct hello h;
-    pool_clear(&c->pool);
-    if (m->frames < 1 ||
-        message_decode(&hello_message, m->frame[0], &c->pool, &h) != ST_OK ||
-        fleet_hello(c->fleet, m->head.agent, &h, c->wall_ns) != ST_OK)
-        return;
-    struct store_txn *t;
-    struct shelf *s;
-    if (core_reader(c, &t, &s) != ST_OK)
-        return;
-    enum status st = greet(c, s, m->head.agent, &h, m->frame[0]);
-    store_abort(t);
-    if (st != ST_OK)
-        log_line(LOG_WARN, "an agent was not greeted", "why=%s", status_text(st));
-}
-
-// Orders that wait for this agent. An order quotes a beat of its connection, so the
-// first one after the greeting is when they can go.
-static void send_waiting(struct core *c, const uint8_t *agent)
-{
-    struct store_txn *t;
-    struct shelf *s;
-    if (!c->rooms.act_table.resend || core_reader(c, &t, &s) != ST_OK)
-        return;
-    enum status st =
-        c->rooms.act_table.resend(c->rooms.act_table.self, s, agent, c->late);
-    store_abort(t);
-    if (st != ST_OK)
-        log_line(LOG_WARN, "orders wait for the next tick", "why=%s", status_text(st));
-}
-
-// Baselines of what it serves, when the greeting could not bring them.
-static void tell_served(struct core *c, const uint8_t *agent, const struct beat *b)
-{
-    struct store_txn *t;
-    struct shelf *s;
-    const struct fleet_agent *a = fleet_get(c->fleet, agent);
-    if (!a || a->told >= b->models || core_reader(c, &t, &s) != ST_OK)
-        return;
-    fleet_told(c->fleet, agent, mail_served(c, s, agent, b, a->told));
-    store_abort(t);
-}
-
-static void take_beat(struct core *c, const struct line_message *m)
-{
-    struct beat b;
-    pool_clear(&c->pool);
-    if (m->frames < 1 ||
-        message_decode(&beat_message, m->frame[0], &c->pool, &b) != ST_OK)
-        return;
-    bool is_first = fleet_beat(c->fleet, m->head.agent, &b, c->wall_ns);
-    tell_served(c, m->head.agent, &b);
-    if (is_first)
-        send_waiting(c, m->head.agent);
-}
-
-static void take_report(struct core *c, const struct line_message *m)
-{
-    struct entry_report r = {.agent = m->head.agent, .body = m->frame[0]};
-    if (m->frames > 1)
-        r.sigs = m->frame[1];
-    fleet_seen(c->fleet, m->head.agent, c->wall_ns);
-    buf_clear(&c->body);
-    entry_put_report(&c->body, &r);
-    // There is room: the turn takes no more than the group holds.
-    if (core_gather(c, (enum tape_kind)m->head.tape, buf_span(&c->body),
-                    m->head.agent) != ST_OK)
-        log_line(LOG_WARN, "a report was left to be sent again", "why=busy");
-}
-
-// What the gate turned away is worth a line when there is more of it, but not a line
-// each.
-static void take_counts(struct core *c, const struct line_message *m)
-{
-    if (m->frames != 1 || m->frame[0].size != sizeof c->gate)
-        return;
-    memcpy(&c->gate, m->frame[0].data, sizeof c->gate);
-    const struct gate_counts *g = &c->gate;
-    uint64_t bad = g->hostile + g->refused + g->overdrawn + g->zap_refused;
-    if (bad == c->told_bad || c->wall_ns - c->told_ns < TELL_NS)
-        return;
-    c->told_bad = bad;
-    c->told_ns = c->wall_ns;
-    log_line(LOG_WARN, "turned away at the gate",
-             "unknown_keys=%" PRIu64 " hostile=%" PRIu64 " revoked=%" PRIu64
-             " over_credit=%" PRIu64 " connected=%" PRIu64,
-             g->zap_refused, g->hostile, g->refused, g->overdrawn, g->connected);
-}
-
-static void take(struct core *c, const struct line_message *m)
-{
-    switch ((enum line_kind)m->head.kind) {
-    case LINE_HELLO:
-        take_hello(c, m);
-        break;
-    case LINE_BEAT:
-        take_beat(c, m);
-        break;
-    case LINE_REPORT:
-        take_report(c, m);
-        break;
-    case LINE_QUERY:
-        ask_take(c, m);
-        break;
-    case LINE_ENROL:
-        ask_enrol(c, m);
-        break;
-    case LINE_COUNTS:
-        take_counts(c, m);
-        break;
-    default:
-        c->must_stop = true;
-    }
-}
+// --- The line
 
 // Room is left in the group for what effects append. While the store is stuck the group
 // may fill up, so that questions behind the reports are still answered.
@@ -502,7 +343,7 @@ static void take_line(struct core *c)
             c->must_stop = true;
         if (st != ST_OK)
             return;
-        take(c, &m);
+        core_take(c, &m);
         line_drop(&m);
     }
 }
@@ -520,6 +361,28 @@ static void gather_tick(struct core *c)
         log_line(LOG_DEBUG, "a tick waits for room", "");
 }
 
+static void tell_change(const struct fleet_change *e)
+{
+    if (e->agent)
+        log_line(LOG_WARN, "an agent is not there", "host=%s state=%s", e->agent->host,
+                 fleet_state_name(e->agent->state));
+    else
+        log_line(LOG_WARN, "a model is silent", "model=%s host=%s", e->model->name,
+                 e->model->agent->host);
+}
+
+// What time alone has changed. When much of the fleet goes at once, a few are named.
+static void watch_fleet(struct core *c)
+{
+    struct fleet_change e;
+    uint32_t n = 0;
+    while (fleet_turn(c->fleet, &e))
+        if (n++ < TOLD_AT_ONCE)
+            tell_change(&e);
+    if (n > TOLD_AT_ONCE)
+        log_line(LOG_WARN, "and more", "changes=%u", n - TOLD_AT_ONCE);
+}
+
 // Each second: the disk, and whether a tick is due.
 static void look(struct core *c, uint64_t mono_ns)
 {
@@ -535,7 +398,9 @@ static void look(struct core *c, uint64_t mono_ns)
 enum status core_turn(struct core *c, uint64_t wall_ns, uint64_t mono_ns)
 {
     c->wall_ns = wall_ns;
+    fleet_now(c->fleet, wall_ns, mono_ns);
     take_line(c);
+    watch_fleet(c);
     look(c, mono_ns);
     bool may_try = !c->is_full && (!c->is_stuck || mono_ns >= c->retry_ns);
     if (c->gathered > 0 && may_try && core_commit(c) != ST_OK)

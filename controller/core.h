@@ -17,6 +17,7 @@
 #include "controller/gate/line.h"
 #include "controller/log/effects.h"
 #include "controller/log/entry.h"
+#include "controller/log/entry.h"
 #include "controller/log/tape.h"
 #include "controller/query/query.h"
 #include "controller/rooms.h"
@@ -86,6 +87,12 @@ MUST_USE enum status core_admit_all(struct core *c);
 // Takes what waits on the line, commits, sends. Call it whenever the line has something
 // and at least each 200 ms. ST_CLOSED: the gate has ended, stop.
 MUST_USE enum status core_turn(struct core *c, uint64_t wall_ns, uint64_t mono_ns);
+
+// core_take.c: one message of the gate.
+void core_take(struct core *c, const struct line_message *m);
+// A command of our own, in the system's name. As core_gather.
+MUST_USE enum status core_command(struct core *c, const char *verb,
+                                  const struct entry_arg *arg, uint32_t args);
 
 // core_group.c: gathering entries. Each takes a place in the group; ST_FULL when there
 // is none left.

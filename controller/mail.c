@@ -224,7 +224,7 @@ static enum status cover(struct core *c, struct shelf *s, struct span pattern,
                          struct covered *out)
 {
     size_t plain = 0;
-    while (plain < pattern.size && !strchr("*?[\\", pattern.data[plain]))
+    while (plain < pattern.size && !strchr("*?", pattern.data[plain]))
         plain++;
     struct shelf_key prefix = key_model(span_of(pattern.data, plain));
     struct shelf_walk w;

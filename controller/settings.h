@@ -21,8 +21,9 @@ struct settings_file {
         port; // agents; hosts that enrol come to the next, operators to the one after
     struct value_list announce; // hosts under which agents reach us
     uint64_t patience_ns;
-    uint64_t store_bytes;             // quota
-    uint64_t raw_ns, hour_ns, day_ns; // retention
+    uint64_t agent_silence_ns, agent_grace_ns, model_silence_ns; // liveness
+    uint64_t store_bytes;                                        // quota
+    uint64_t raw_ns, hour_ns, day_ns;                            // retention
     double pages_per_week;
 };
 extern const struct conf_table settings_table;

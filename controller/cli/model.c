@@ -20,6 +20,9 @@ const struct option_row cli_model_options[CLI_MODEL_OPTIONS] = {
     {"parent", 0, VALUE_NAME, NULL, "the version that it follows", NULL, "VERSION"},
     {"owner", 0, VALUE_TEXT, NULL, "who answers for the model", NULL, "NAME"},
     {"note", 0, VALUE_TEXT, NULL, "a sentence", NULL, "TEXT"},
+    {"tag", 0, VALUE_LIST, NULL, "a word to find the model by", NULL, "TAG"},
+    {"stage", 0, VALUE_NAME, NULL, "where the version stands: staging, production, ...",
+     NULL, "STAGE"},
     {"executor", 0, VALUE_NAME, NULL, "the hosts' executor that switches it", NULL,
      NULL},
 };
@@ -74,7 +77,18 @@ static int add_version(struct talk *t, const char *model, struct buf *artifact,
     talk_add(t, "code", span_text(command_text(line, "git")));
     talk_add(t, "parent", span_text(command_text(line, "parent")));
     talk_add(t, "note", span_text(command_text(line, "note")));
+    talk_add(t, "stage", span_text(command_text(line, "stage")));
     return talk_ask(t, "version.add", span_text(""));
+}
+
+// "risk,pii": tags replace those that were there.
+static void add_tags(struct talk *t, struct buf *tags)
+{
+    size_t at = 0;
+    const char *tag;
+    while ((tag = command_each(t->line, "tag", &at)))
+        buf_printf(tags, "%s%s", tags->size ? "," : "", tag);
+    talk_add(t, "tags", buf_span(tags));
 }
 
 int cli_model_add(void *program, const struct command_line *line)
@@ -83,14 +97,16 @@ int cli_model_add(void *program, const struct command_line *line)
     (void)program;
     const char *model = command_operand(line, 0);
     struct talk t;
-    struct buf artifact, data;
+    struct buf artifact, data, tags;
     buf_init(&artifact, 128);
     buf_init(&data, 128);
+    buf_init(&tags, 512);
     int code = talk_open(&t, line);
     if (code == CLI_FINE) {
         talk_add(&t, "model", span_text(model));
         talk_add(&t, "owner", span_text(command_text(line, "owner")));
         talk_add(&t, "executor", span_text(command_text(line, "executor")));
+        add_tags(&t, &tags);
         code = talk_ask(&t, "model.add", span_text(""));
     }
     if (code == CLI_FINE && command_has(line, "version"))
@@ -100,5 +116,6 @@ int cli_model_add(void *program, const struct command_line *line)
     talk_close(&t);
     buf_fini(&artifact);
     buf_fini(&data);
+    buf_fini(&tags);
     return code;
 }

@@ -6,7 +6,7 @@
 
 #include "common/setup/command.h"
 
-#define CLI_MODEL_OPTIONS 9
+#define CLI_MODEL_OPTIONS 11
 extern const struct option_row cli_model_options[CLI_MODEL_OPTIONS];
 
 // `kedge model add NAME [--version V ...]`. Gives the exit code.

@@ -110,9 +110,9 @@ int talk_show(struct talk *t, const struct render_view *view)
     struct buf out;
     buf_init(&out, CLIENT_ANSWER_MAX);
     enum status st = render_answer(buf_span(&t->json), talk_form(t->line), view, &out);
-    if (st == ST_OK)
+    if (st == ST_OK && out.size > 0) // -o name of nothing is nothing
         fwrite(out.data, 1, out.size, stdout);
-    else
+    else if (st != ST_OK)
         talk_complain("the answer cannot be shown: %s", status_text(st));
     buf_fini(&out);
     return st == ST_OK ? t->code : CLI_PARTIAL;

@@ -36,9 +36,10 @@ static const struct question questions[] = {
      {NULL},
      false,
      {"need_you=summary.need_you fine=summary.fine without_data=summary.without_data "
-      "silent_agents=summary.silent_agents",
-      LISTS({"models", "models", "model state judged_until"},
-            {"agents", "agents", "host state heard software"})}},
+      "silent_models=summary.silent_models silent_agents=summary.silent_agents",
+      LISTS({"models", "models", "model state judged_until why last_row"},
+            {"agents", "agents",
+             "host state since heard clock_skew_ms spooled software cloned"})}},
     {"agent list",
      "agent.list",
      {NULL},
@@ -48,7 +49,10 @@ static const struct question questions[] = {
      "agent.list",
      {"agent"},
      false,
-     {"", LISTS({"agents", NULL, "agent host state heard enrolled software models"})}},
+     {"", LISTS({"agents", NULL,
+                 "agent host state since heard address clock_skew_ms spooled enrolled "
+                 "software "
+                 "models cloned"})}},
     {"agent token", "agent.token", {NULL}, false, {"token expires", .raw = "line"}},
     {"agent approve", "agent.approve", {"agent"}, false, {"agent", NULL, 0}},
     {"agent revoke", "agent.revoke", {"agent"}, true, {"agent", NULL, 0}},
@@ -68,17 +72,39 @@ static const struct question questions[] = {
      "model.list",
      {NULL},
      false,
-     {"", LISTS({"models", NULL, "model state owner champion added"})}},
+     {"", LISTS({"models", NULL, "model state owner stage versions tags added"})}},
+    {"model promote", "model.promote", {"model"}, true, {"model stage", NULL, 0}},
+    {"feature list",
+     "feature.list",
+     {"model"},
+     false,
+     {"model version from to rows",
+      LISTS({"features", NULL,
+             "feature role kind mean mean_baseline missing missing_baseline"})}},
+    {"feature show",
+     "feature.show",
+     {"model", "feature"},
+     false,
+     {"model version feature role kind from to windows psi=distance.psi "
+      "ks=distance.ks js=distance.js",
+      LISTS({"figures", "figures", "figure baseline now"})}},
+    {"query",
+     "query",
+     {"expression"},
+     false,
+     {"", LISTS({"points", NULL,
+                 "model version feature measure start end rows "
+                 "value"})}},
     {"model show",
      "model.show",
      {"model"},
      false,
-     {"model owner state judged_until newest=comparison.version "
+     {"model owner tags state judged_until newest=comparison.version "
       "against=comparison.against deployment=comparison.verdict "
       "rows_needed=comparison.rows_needed contest=comparison.contest "
       "contest_rows_needed=comparison.contest_rows_needed loss=comparison.loss "
       "loss_against=comparison.loss_against",
-      LISTS({"versions", "versions", "version artifact baseline held added by"},
+      LISTS({"versions", "versions", "version stage artifact baseline held added by"},
             {"serving", "serving", "host version since by before digest"})}},
     {"model history",
      "model.history",
@@ -365,6 +391,31 @@ static int verify_log(void *program, const struct command_line *line)
 
 static const struct option_row model_options[] = {
     {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL}};
+static const struct option_row list_options[] = {
+    {"name", 0, VALUE_TEXT, NULL, "only models that this pattern fits", NULL, "GLOB"},
+    {"owner", 0, VALUE_TEXT, NULL, "only of this owner, or pattern", NULL, "NAME"},
+    {"tag", 0, VALUE_TEXT, NULL, "only with this tag", NULL, "TAG"},
+    {"stage", 0, VALUE_TEXT, NULL, "only with a version in this stage", NULL, "STAGE"},
+    {"feature", 0, VALUE_TEXT, NULL, "only with this feature", NULL, "FEATURE"},
+    {"digest", 0, VALUE_TEXT, NULL,
+     "only with a version whose artifact, data, code or baseline begins so", NULL,
+     "HEX"},
+    {"state", 0, VALUE_TEXT, NULL,
+     "only in this state: ok, warn, page, no data, unknown", NULL, "STATE"}};
+static const struct option_row promote_options[] = {
+    {"to", 0, VALUE_NAME, NULL, "the stage: staging, production, ...", NULL, "STAGE"},
+    {"yes", 0, VALUE_FLAG, NULL, "do it without asking", NULL, NULL}};
+static const struct option_row feature_options[] = {
+    {"at", 0, VALUE_TEXT, NULL, "as it was then; now if absent", NULL, "TIME"},
+    {"since", 0, VALUE_DURATION, NULL, "windows of this long put together; else one",
+     NULL, NULL}};
+static const struct option_row query_options[] = {
+    {"since", 0, VALUE_TEXT, NULL,
+     "from a time, or so long before the newest window; 24h if absent", NULL, "TIME"},
+    {"until", 0, VALUE_TEXT, NULL, "to a time; the newest window if absent", NULL,
+     "TIME"},
+    {"resolution", 0, VALUE_TEXT, NULL, "windows, hours or days", "raw|hour|day",
+     NULL}};
 static const struct option_row alert_options[] = {
     {"model", 0, VALUE_NAME, NULL, "only this model", NULL, NULL},
     {"state", 0, VALUE_TEXT, NULL, "only open ones", "open", NULL}};
@@ -461,7 +512,20 @@ static const struct verb_row verbs[] = {
      NULL},
     {"model add", "NAME", "register a model, or a version of it with its digests",
      cli_model_add, cli_model_options, CLI_MODEL_OPTIONS, NULL},
-    {"model list", "", "all models and their states", ask, NULL, 0, NULL},
+    {"model list", "", "models and their states, found by what they are", ask,
+     OPTIONS(list_options), NULL},
+    {"model promote", "NAME@VERSION", "move a version to another stage", ask,
+     OPTIONS(promote_options), NULL},
+    {"feature list", "NAME[@VERSION]", "the features in the newest window", ask, NULL,
+     0, NULL},
+    {"feature show", "NAME[@VERSION] FEATURE",
+     "quantiles and cells of a feature now, beside its baseline", ask,
+     OPTIONS(feature_options), NULL},
+    {"query", "EXPRESSION", "figures of features over time, or of all models now", ask,
+     OPTIONS(query_options),
+     "MEASURE(MODEL[@VERSION] FEATURE), several with commas between. The measure is "
+     "rows, mean, sd, min, max, missing, zero, distinct or p1 to p99. A model with a * "
+     "in it asks for the newest window of each such model."},
     {"model show", "NAME", "versions, digests, and what serves where", ask, NULL, 0,
      NULL},
     {"model history", "NAME", "which version served on which host, attested", ask,

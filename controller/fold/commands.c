@@ -20,6 +20,7 @@ struct verb {
 static const struct verb verbs[] = {
     {"model.add", APPROVER | ADMIN | SYSTEM, command_model_add},
     {"version.add", OPERATOR | APPROVER | ADMIN | SYSTEM, command_version_add},
+    {"model.promote", APPROVER | ADMIN | SYSTEM, command_model_promote},
     {"baseline.seal", APPROVER | ADMIN | SYSTEM, command_baseline_seal},
     {"event.record", OPERATOR | APPROVER | ADMIN | SYSTEM, command_event_record},
     {"lineage.import", OPERATOR | APPROVER | ADMIN | SYSTEM, command_lineage_import},

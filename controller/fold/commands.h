@@ -43,6 +43,7 @@ const struct span *command_list_arg(const struct order_of *o, const char *key,
 // model_commands.c
 MUST_USE enum status command_model_add(const struct order_of *o);
 MUST_USE enum status command_version_add(const struct order_of *o);
+MUST_USE enum status command_model_promote(const struct order_of *o);
 MUST_USE enum status command_baseline_seal(const struct order_of *o);
 MUST_USE enum status command_event_record(const struct order_of *o);
 MUST_USE enum status command_policy_set(const struct order_of *o);

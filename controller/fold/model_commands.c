@@ -91,6 +91,8 @@ enum status command_model_add(const struct order_of *o)
     text_arg(o, "owner", &m.owner);
     text_arg(o, "note", &m.note);
     text_arg(o, "executor", &m.executor);
+    if (entry_arg(o->c, "tags").size > 0)
+        m.tag = command_list_arg(o, "tags", &m.tags);
     if (!mode_arg(o, &m.mode) || !command_duration_arg(o, "window", &m.window_ns) ||
         !command_duration_arg(o, "patience", &m.patience_ns))
         return command_refused(o, EXIT_USAGE, "mode, window or patience is wrong");
@@ -232,6 +234,7 @@ enum status command_version_add(const struct order_of *o)
     if (st != ST_OK || refused)
         return st;
     text_arg(o, "parent", &v.parent);
+    text_arg(o, "stage", &v.stage);
     text_arg(o, "note", &v.note);
     ST_TRY(put_version(o, model, &v));
     struct record_event e = {.at = o->f->moment.now_ns,
@@ -245,6 +248,35 @@ enum status command_version_add(const struct order_of *o)
     ST_TRY(history_event(o->f, o->s, &e));
     ST_TRY(command_audit(o, v.model, v.version));
     return say(o, "model", v.model, "version", v.version);
+}
+
+// From staging to production, or back: who, when and where to stands in the log.
+enum status command_model_promote(const struct order_of *o)
+{
+    struct span name = entry_arg(o->c, "model"), version = entry_arg(o->c, "version");
+    struct span to = entry_arg(o->c, "to");
+    uint32_t model;
+    struct record_version v;
+    if (!text_is_name(to))
+        return command_refused(o, EXIT_USAGE, "--to: a word such as production");
+    enum status st = names_model(o->s, name, &model);
+    if (st == ST_OK)
+        st = get_version(o, model, version, &v);
+    if (st == ST_NOTFOUND)
+        return command_refused(o, EXIT_NOTFOUND, "no such version: write NAME@VERSION");
+    if (st != ST_OK)
+        return st;
+    v.stage = to;
+    ST_TRY(put_version(o, model, &v));
+    struct record_event e = {.at = o->f->moment.now_ns,
+                             .kind = span_text("stage"),
+                             .model = v.model,
+                             .version = v.version,
+                             .actor = o->c->actor,
+                             .text = to};
+    ST_TRY(history_event(o->f, o->s, &e));
+    ST_TRY(command_audit(o, v.model, to));
+    return say(o, "model", v.model, "stage", to);
 }
 
 // --- Baselines

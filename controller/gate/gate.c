@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "controller/gate/door.h"
+#include "controller/gate/ends.h"
 #include "controller/gate/line.h"
 #include "controller/gate/peers.h"
 #include "controller/gate/port.h"
@@ -21,18 +22,23 @@
 #include "proto/messages/catalog.h"
 
 #define POLL_MS 200
-#define ZAP_SILENCE_NS (2 * NS_PER_S)
+#define ZAP_SILENCE_NS (3 * NS_PER_S)
+// Time that the whole process did not run (a stopped machine, a debugger, a starved
+// processor) is no silence of the handler: a turn counts as this much at most.
+#define ZAP_TURN_NS (250 * NS_PER_MS)
 #define COUNTS_NS NS_PER_S
+#define ENDS "inproc://kedge.gate.ends"
 #define TAKE_MAX 64 // messages from one port before the others have their turn
 
 struct gate {
-    void *agents, *enrol, *ops, *line, *zap;
+    void *agents, *enrol, *ops, *line, *zap, *ends;
     struct peers *peers;
     struct door *door;
     struct gate_counts counts;
     uint32_t under_way;
     uint64_t under_way_bytes; // an estimate: falls with the number, not with the bytes
-    uint64_t zap_ns, counts_ns;
+    uint64_t zap_ns, zap_silence_ns; // last looked at; silent for
+    uint64_t counts_ns;
     bool must_stop;
 };
 
@@ -47,6 +53,7 @@ static enum status open_ports(struct gate *g, void *context,
                                 .receive_hwm = 4,
                                 .send_hwm = 16};
     ST_TRY(port_open(context, &port, &g->agents));
+    ST_TRY(ends_open(context, g->agents, ENDS, &g->ends));
     port = (struct port_options){.endpoint = o->enrol_endpoint,
                                  .domain = PORT_DOMAIN_ENROL,
                                  .secret = o->enrol_secret,
@@ -95,6 +102,7 @@ void gate_close(struct gate *g)
 {
     if (!g)
         return;
+    ends_close(g->agents, g->ends);
     port_close(g->agents);
     port_close(g->enrol);
     port_close(g->ops);
@@ -130,6 +138,10 @@ static void pass_on(struct gate *g, const struct peer *p, enum line_kind kind,
     struct line_head head = {.kind = (uint8_t)kind, .tape = (uint8_t)tape};
     memcpy(head.agent, p->agent, sizeof head.agent);
     memcpy(head.key, p->key, sizeof head.key);
+    if (kind == LINE_HELLO) {
+        const char *address = zmq_msg_gets(m->held[0], "Peer-Address");
+        (void)snprintf(head.address, sizeof head.address, "%s", address ? address : "");
+    }
     // Behind the type: the body, and a receipt's signatures.
     if (line_pass(g->line, &head, m->held + 1, m->frames - 1) != ST_OK)
         g->must_stop = true;
@@ -174,7 +186,7 @@ static void take_report(struct gate *g, struct peer *p, const struct wire_row *r
 }
 
 // A hello makes its connection the peer's; anything else counts only on that one.
-static bool is_current(struct peer *p, enum wire_kind kind,
+static bool is_current(struct gate *g, struct peer *p, enum wire_kind kind,
                        const struct port_message *m)
 {
     enum peers_place place = peers_place(p, m->id);
@@ -184,8 +196,7 @@ static bool is_current(struct peer *p, enum wire_kind kind,
         return place == PEERS_SAME;
     p->is_connected = true;
     memcpy(p->id, m->id, sizeof p->id);
-    p->fd = m->fd;
-    return true;
+    return peers_place_at(g->peers, p, m->fd) == ST_OK;
 }
 
 static void take_agent(struct gate *g, const struct port_message *m)
@@ -210,7 +221,7 @@ static void take_agent(struct gate *g, const struct port_message *m)
         hostile(g, p, m, st);
         return;
     }
-    if (!is_current(p, row->kind, m)) {
+    if (!is_current(g, p, row->kind, m)) {
         p->dropped++;
         return;
     }
@@ -218,6 +229,23 @@ static void take_agent(struct gate *g, const struct port_message *m)
         take_report(g, p, row, m);
     else
         pass_on(g, p, row->kind == WIRE_HELLO ? LINE_HELLO : LINE_BEAT, 0, m);
+}
+
+// Connections that are over: the fold decides what that means.
+static void take_ends(struct gate *g)
+{
+    int fd;
+    while (ends_take(g->ends, &fd) == ST_OK) {
+        struct peer *p = peers_by_fd(g->peers, fd);
+        if (!p)
+            continue;
+        struct line_head head = {.kind = LINE_LOST};
+        memcpy(head.agent, p->agent, sizeof head.agent);
+        p->is_connected = false;
+        if (peers_place_at(g->peers, p, -1) != ST_OK ||
+            line_send(g->line, &head, NULL, 0) != ST_OK)
+            g->must_stop = true;
+    }
 }
 
 // --- From hosts that enrol, and from operators
@@ -430,13 +458,16 @@ static void say_gone(struct gate *g, enum status why)
 static bool check_zap(struct gate *g, uint64_t now_ns)
 {
     struct zap_counts c;
+    uint64_t turn = now_ns - g->zap_ns;
+    g->zap_ns = now_ns;
+    g->zap_silence_ns += turn < ZAP_TURN_NS ? turn : ZAP_TURN_NS;
     if (zap_beat(g->zap, &c) == ST_OK) {
-        g->zap_ns = now_ns;
+        g->zap_silence_ns = 0;
         g->counts.zap_accepted = c.accepted;
         g->counts.zap_refused = c.refused;
         g->counts.agents = c.keys[ZAP_AGENT];
     }
-    return now_ns - g->zap_ns < ZAP_SILENCE_NS;
+    return g->zap_silence_ns < ZAP_SILENCE_NS;
 }
 
 static void say_counts(struct gate *g, uint64_t now_ns)
@@ -464,12 +495,14 @@ static void turn(struct gate *g)
                              {.socket = g->enrol, .events = ZMQ_POLLIN},
                              {.socket = g->ops, .events = ZMQ_POLLIN},
                              {.socket = g->zap, .events = ZMQ_POLLIN},
+                             {.socket = g->ends, .events = ZMQ_POLLIN},
                              {.socket = g->agents, .events = ZMQ_POLLIN}};
-    if (zmq_poll(item, is_full(g) ? 4 : 5, POLL_MS) < 0 && errno != EINTR) {
+    if (zmq_poll(item, is_full(g) ? 5 : 6, POLL_MS) < 0 && errno != EINTR) {
         g->must_stop = true;
         return;
     }
     take_line(g);
+    take_ends(g);
     take_some(g, g->ops, take_op);
     take_some(g, g->enrol, take_enrol);
     if (!is_full(g))

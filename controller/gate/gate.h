@@ -56,7 +56,7 @@ MUST_USE enum status gate_listen(struct gate *g, const struct gate_options *o);
 // Closes the ports, then tells the ZAP handler to stop.
 void gate_close(struct gate *g);
 
-// Until LINE_STOP, or until the ZAP handler gives no sign of life for 2 s: then it says
+// Until LINE_STOP, or until the ZAP handler gives no sign of life for 3 s: then it says
 // LINE_GONE and returns, and the controller must end. On a thread of its own.
 void gate_run(struct gate *g);
 

@@ -14,7 +14,7 @@
 
 enum line_kind {
     // From the gate.
-    LINE_HELLO,  // agent; frame: body of kedge.hello.v1
+    LINE_HELLO,  // agent, address; frame: body of kedge.hello.v1
     LINE_BEAT,   // agent; frame: body of kedge.beat.v1
     LINE_REPORT, // agent, tape; frames: body, and the signatures of a receipt
     LINE_QUERY,  // key, id; frame: body of kedge.query.v1
@@ -22,6 +22,7 @@ enum line_kind {
                  // was the connection's own and fresh
     LINE_GONE,   // the gate has ended; `number` tells why (enum status)
     LINE_COUNTS, // frame: struct gate_counts
+    LINE_LOST,   // agent; its connection has ended
     // To the gate.
     LINE_TELL, // agent, number = reports of it that are settled now; frames to send, or
                // none

@@ -12,6 +12,8 @@
 struct peers {
     struct table *by_key;   // owns
     struct table *by_agent; // borrows
+    struct peer **by_fd;    // borrows
+    size_t fds;
 };
 
 enum status peers_open(struct peers **out)
@@ -34,11 +36,37 @@ void peers_close(struct peers *p)
 {
     if (!p)
         return;
+    mem_free(p->by_fd);
     if (p->by_agent)
         table_close(p->by_agent, NULL);
     if (p->by_key)
         table_close(p->by_key, mem_free);
     mem_free(p);
+}
+
+struct peer *peers_by_fd(const struct peers *p, int fd)
+{
+    return fd >= 0 && (size_t)fd < p->fds ? p->by_fd[fd] : NULL;
+}
+
+enum status peers_place_at(struct peers *p, struct peer *peer, int fd)
+{
+    if (peers_by_fd(p, peer->fd) == peer)
+        p->by_fd[peer->fd] = NULL;
+    peer->fd = fd;
+    if (fd < 0)
+        return ST_OK;
+    if ((size_t)fd >= p->fds) {
+        size_t fds = (size_t)fd * 2 + 64;
+        struct peer **more = mem_resize(p->by_fd, fds, sizeof(struct peer *));
+        if (!more)
+            return ST_NOMEM;
+        memset(more + p->fds, 0, (fds - p->fds) * sizeof *more);
+        p->by_fd = more;
+        p->fds = fds;
+    }
+    p->by_fd[fd] = peer;
+    return ST_OK;
 }
 
 struct peer *peers_by_key(struct peers *p, const uint8_t key[32])
@@ -90,7 +118,8 @@ void peers_forbid(struct peers *p, const uint8_t key[32], int *fd)
     if (peers_by_agent(p, peer->agent) == peer)
         (void)table_take(p->by_agent, span_of(peer->agent, 16));
     *fd = peer->is_connected ? peer->fd : -1;
-    mem_free(peer);
+    if (peers_place_at(p, peer, -1) == ST_OK)
+        mem_free(peer);
 }
 
 enum peers_place peers_place(const struct peer *p, const uint8_t id[5])

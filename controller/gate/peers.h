@@ -35,6 +35,11 @@ MUST_USE enum status peers_allow(struct peers *p, const uint8_t key[32],
 // Forgets it. *fd gets its connection, or -1.
 void peers_forbid(struct peers *p, const uint8_t key[32], int *fd);
 
+// Its hello came on `fd`, or its connection is over (fd -1).
+MUST_USE enum status peers_place_at(struct peers *p, struct peer *peer, int fd);
+// Whose connection that is; NULL: nobody's that has said hello.
+struct peer *peers_by_fd(const struct peers *p, int fd);
+
 // NULL: nobody with this key may connect (any more).
 struct peer *peers_by_key(struct peers *p, const uint8_t key[32]);
 // The newest key of that agent.

@@ -3,10 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "common/base/mem.h"
+#include "common/base/table.h"
 #include "common/base/text.h"
 #include "controller/log/progress.h"
 #include "controller/query/inside.h"
 
+#define MODELS_MAX 400000u
 #define AGENT_DIGITS_MIN 8u // of an id that is given in part
 
 static const char *const agent_states[] = {"pending", "active", "suspended", "revoked",
@@ -32,6 +35,31 @@ static bool is_silent(const struct call *c, const struct record_agent *a)
 struct tally_of_agents {
     uint32_t seen, silent;
 };
+
+// As it is now, where that is known; else as its record has it.
+static bool look_at(const struct call *c, const struct record_agent *a,
+                    struct query_presence *p)
+{
+    return a->state == AGENT_ACTIVE && c->ask->presence &&
+           c->ask->presence(c->ask->heard_self, a->agent, p);
+}
+
+static void write_presence(struct call *c, const struct query_presence *p)
+{
+    json_key_time(c->j, "since", p->since_ns);
+    json_key_i64(c->j, "clock_skew_ms", p->skew_ms);
+    json_key_u64(c->j, "spooled", p->spool_entries);
+    json_key_cstr(c->j, "address", p->address);
+    if (!p->twin_host)
+        return;
+    json_key(c->j, "cloned");
+    json_object(c->j);
+    json_key_cstr(c->j, "host", p->host);
+    json_key_cstr(c->j, "address", p->address);
+    json_key_cstr(c->j, "other_host", p->twin_host);
+    json_key_cstr(c->j, "other_address", p->twin_address);
+    json_object_end(c->j);
+}
 
 // By its host, or by its id or the beginning of it, as tables show it.
 static bool is_asked_for(const struct call *c, const struct record_agent *a)
@@ -61,7 +89,12 @@ static enum status write_agent(struct call *c, struct span rest, struct span val
     json_object(c->j);
     json_key_hex(c->j, "agent", span_of(a.agent, sizeof a.agent));
     json_key_text(c->j, "host", a.host);
-    json_key_cstr(c->j, "state", is_silent(c, &a) ? "silent" : agent_state(a.state));
+    struct query_presence p = {.state =
+                                   is_silent(c, &a) ? "silent" : agent_state(a.state)};
+    bool is_known = look_at(c, &a, &p);
+    json_key_cstr(c->j, "state", p.state);
+    if (is_known)
+        write_presence(c, &p);
     json_key_text(c->j, "software", a.software);
     json_key_time(c->j, "enrolled", a.created);
     json_key_time(c->j, "heard", last_heard(c, &a));
@@ -71,7 +104,8 @@ static enum status write_agent(struct call *c, struct span rest, struct span val
         json_text(c->j, a.model[i]);
     json_array_end(c->j);
     json_object_end(c->j);
-    t->silent += is_silent(c, &a);
+    bool is_there = strcmp(p.state, "alive") == 0 || strcmp(p.state, "skewed") == 0;
+    t->silent += is_known ? !is_there : is_silent(c, &a);
     return ST_OK;
 }
 
@@ -98,8 +132,38 @@ enum status answer_agent_list(struct call *c)
 }
 
 struct tally_of_states {
-    uint32_t need_you, fine, unknown;
+    uint32_t need_you, fine, unknown, silent;
+    struct table *speakers; // by model
 };
+
+// The agents that speak of one model.
+struct speakers {
+    uint32_t all, silent;
+    const char *why;
+    uint64_t rows_ns; // newest row of any
+};
+
+static enum status hear(struct call *c, struct table *speakers)
+{
+    struct query_speaking q;
+    size_t at = 0;
+    while (c->ask->speaking && c->ask->speaking(c->ask->heard_self, &at, &q)) {
+        struct speakers *s = table_get(speakers, q.model);
+        if (!s) {
+            s = MEM_NEW(struct speakers);
+            enum status st = s ? table_put(speakers, q.model, s) : ST_NOMEM;
+            if (st != ST_OK) {
+                mem_free(s);
+                return st;
+            }
+        }
+        s->all++;
+        s->silent += q.is_silent;
+        s->why = q.is_silent ? q.why : s->why;
+        s->rows_ns = q.rows_ns > s->rows_ns ? q.rows_ns : s->rows_ns;
+    }
+    return ST_OK;
+}
 
 static enum status write_model(struct call *c, struct span name, struct span value,
                                void *with)
@@ -114,6 +178,12 @@ static enum status write_model(struct call *c, struct span name, struct span val
     const char *state = "no data";
     if (st == ST_OK)
         write_state_of_model(c, model, &state);
+    // Nobody hears anything of it: then whatever was thought of it before is old.
+    const struct speakers *speakers = table_get(t->speakers, name);
+    bool is_silent = speakers && speakers->silent == speakers->all;
+    if (is_silent && strcmp(state, "ok") == 0)
+        state = "silent";
+    t->silent += is_silent;
     bool needs_you = strcmp(state, "warn") == 0 || strcmp(state, "page") == 0;
     t->need_you += needs_you;
     t->fine += strcmp(state, "ok") == 0;
@@ -122,6 +192,12 @@ static enum status write_model(struct call *c, struct span name, struct span val
     json_key_text(c->j, "model", name);
     json_key_cstr(c->j, "state", state);
     json_key_time(c->j, "judged_until", progress.judged_ns);
+    if (speakers) {
+        json_key_u64(c->j, "hosts", speakers->all);
+        json_key_u64(c->j, "silent_hosts", speakers->silent);
+        json_key_cstr(c->j, "why", speakers->why);
+        json_key_time(c->j, "last_row", speakers->rows_ns);
+    }
     json_object_end(c->j);
     return st == ST_NOTFOUND ? ST_OK : st;
 }
@@ -138,26 +214,36 @@ static enum status write_unknown(struct call *c, struct span name, struct span v
     return ST_OK;
 }
 
-enum status answer_fleet_status(struct call *c)
+static enum status write_fleet(struct call *c, struct tally_of_states *t)
 {
     struct tally_of_agents agents = {0};
-    struct tally_of_states t = {0};
     struct shelf_key models = key_models(), unknowns = key_unknowns();
+    ST_TRY(hear(c, t->speakers));
     json_key_time(c->j, "now", c->ask->now_ns);
     ST_TRY(write_agents(c, &agents));
     json_key(c->j, "models");
     json_array(c->j);
-    ST_TRY(call_walk(c, SHELF_CATALOG, &models, write_model, &t));
+    ST_TRY(call_walk(c, SHELF_CATALOG, &models, write_model, t));
     ST_TRY(call_walk(c, SHELF_CATALOG, &unknowns, write_unknown, NULL));
     json_array_end(c->j);
     json_key(c->j, "summary");
     json_object(c->j);
-    json_key_u64(c->j, "need_you", t.need_you);
-    json_key_u64(c->j, "fine", t.fine);
-    json_key_u64(c->j, "without_data", t.unknown);
+    json_key_u64(c->j, "need_you", t->need_you);
+    json_key_u64(c->j, "fine", t->fine);
+    json_key_u64(c->j, "without_data", t->unknown);
+    json_key_u64(c->j, "silent_models", t->silent);
     json_key_u64(c->j, "silent_agents", agents.silent);
     json_object_end(c->j);
     return ST_OK;
+}
+
+enum status answer_fleet_status(struct call *c)
+{
+    struct tally_of_states t = {0};
+    ST_TRY(table_open(MODELS_MAX, &t.speakers));
+    enum status st = write_fleet(c, &t);
+    table_close(t.speakers, mem_free);
+    return st;
 }
 
 static enum status write_token(struct call *c, struct span rest, struct span value,

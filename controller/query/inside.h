@@ -52,8 +52,14 @@ enum status answer_fleet_status(struct call *c);
 enum status answer_agent_list(struct call *c);
 enum status answer_token_list(struct call *c);
 enum status answer_operator_list(struct call *c);
-// models.c
+// catalog.c
 enum status answer_model_list(struct call *c);
+// features.c
+enum status answer_feature_list(struct call *c);
+enum status answer_feature_show(struct call *c);
+// expression.c
+enum status answer_query(struct call *c);
+// models.c
 enum status answer_model_show(struct call *c);
 enum status answer_model_history(struct call *c);
 enum status answer_model_key(struct call *c);

@@ -43,37 +43,6 @@ void write_state_of_model(struct call *c, uint32_t model, const char **state)
         *state = "ok";
 }
 
-static enum status write_model_row(struct call *c, struct span name, struct span value,
-                                   void *with)
-{
-    (void)with;
-    struct record_model m;
-    uint32_t model;
-    ST_TRY(records_read(value, &record_model_message, c->pool, &m));
-    json_object(c->j);
-    json_key_text(c->j, "model", name);
-    json_key_text(c->j, "owner", m.owner);
-    json_key_text(c->j, "champion", m.champion);
-    const char *state = "no data";
-    enum status st = names_model(c->s, name, &model);
-    if (st == ST_OK)
-        write_state_of_model(c, model, &state);
-    json_key_cstr(c->j, "state", state);
-    json_key_time(c->j, "added", m.created);
-    json_object_end(c->j);
-    return st == ST_NOTFOUND ? ST_OK : st;
-}
-
-enum status answer_model_list(struct call *c)
-{
-    struct shelf_key prefix = key_models();
-    json_key(c->j, "models");
-    json_array(c->j);
-    ST_TRY(call_walk(c, SHELF_CATALOG, &prefix, write_model_row, NULL));
-    json_array_end(c->j);
-    return ST_OK;
-}
-
 static enum status write_version(struct call *c, struct span version, struct span value,
                                  void *with)
 {
@@ -94,6 +63,7 @@ static enum status write_version(struct call *c, struct span version, struct spa
     json_key_hex(c->j, "baseline", span_of(v.baseline, 32));
     json_key_text(c->j, "parent", v.parent);
     json_key_text(c->j, "note", v.note);
+    json_key_text(c->j, "stage", v.stage);
     json_key_time(c->j, "added", v.created);
     json_key_text(c->j, "by", v.created_by);
     json_key_bool(c->j, "held", st == ST_OK);
@@ -172,6 +142,11 @@ enum status answer_model_show(struct call *c)
     write_state_of_model(c, model, &state);
     json_key_text(c->j, "model", name);
     json_key_text(c->j, "owner", m.owner);
+    json_key(c->j, "tags");
+    json_array(c->j);
+    for (uint32_t i = 0; i < m.tags; i++)
+        json_text(c->j, m.tag[i]);
+    json_array_end(c->j);
     json_key_cstr(c->j, "state", state);
     json_key_time(c->j, "judged_until", progress.judged_ns);
     json_key_u64(c->j, "rows_too_late", progress.too_late);

@@ -44,6 +44,25 @@ struct query_guest {
                             struct json *j, const char **fault);
 };
 
+// An agent as it is now; texts are lent for the call.
+struct query_presence {
+    const char *state; // "alive", "skewed", "link down", "dead"
+    uint64_t since_ns;
+    int64_t skew_ms;
+    uint64_t spool_entries;
+    // Its key is used by two machines: this one and that one. NULL: it is not.
+    const char *host, *address, *twin_host, *twin_address;
+};
+
+// One model on one agent.
+struct query_speaking {
+    struct span model;
+    bool is_silent;  // no row for longer than it may, or its agent is not there
+    const char *why; // "no rows", or the agent's state
+    const char *host;
+    uint64_t rows_ns; // wall, of its last row; 0: none since the start
+};
+
 struct query_ask {
     struct span verb; // "model.show"
     const struct pair *arg;
@@ -51,6 +70,11 @@ struct query_ask {
     struct span role;   // of the operator
     uint64_t now_ns;    // wall time, for ages
     uint64_t silent_ns; // an agent that said nothing for so long is silent
+    // What is known of an agent right now; false: nothing since the start. NULL: no
+    // fleet is watched.
+    bool (*presence)(void *self, const uint8_t *agent, struct query_presence *out);
+    // Of all models: those that agents have spoken of since the start, one by one.
+    bool (*speaking)(void *self, size_t *at, struct query_speaking *out);
     // The wall time at which an agent was last heard of, or 0. NULL: not known.
     uint64_t (*heard)(void *self, const uint8_t *agent);
     void *heard_self;

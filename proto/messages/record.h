@@ -18,6 +18,8 @@
 
 enum policy_mode { POLICY_OBSERVE, POLICY_SUGGEST, POLICY_APPROVE, POLICY_AUTO };
 
+#define RECORD_TAGS_MAX 32
+
 struct record_model {
     struct span name;
     struct span owner;
@@ -28,6 +30,8 @@ struct record_model {
     uint8_t mode;            // enum policy_mode
     struct span policy;      // text of its policy; empty = default
     struct span executor;    // that rolls it back
+    const struct span *tag;  // free words, to find it by
+    uint32_t tags;
     struct span champion;    // version that ought to serve
     const struct span *held; // versions that must not come back by themselves
     uint32_t helds;
@@ -59,6 +63,7 @@ struct record_version {
     struct span parent;   // version that it follows
     struct span note;
     uint8_t state;        // enum version_state
+    struct span stage;    // "staging", "production": a free word
     uint8_t baseline[32]; // digest of its sealed baseline
     uint64_t first_event; // event ns when it was first attested
     uint64_t last_event;

@@ -40,6 +40,8 @@ static const struct field record_model_fields[] = {
      .note = "event end of the last window judged"},
     {"locked", FIELD_BOOL, FIELD_MAY, FIELD_AT(struct record_model, is_locked),
      .note = "no automation until a person clears it"},
+    {"tags", FIELD_TEXTS, FIELD_MAY, FIELD_LIST_AT(struct record_model, tag, tags),
+     .max = RECORD_TAGS_MAX, .note = "free words, to find it by"},
 };
 const struct message record_model_message = {
     .type = "record.model",
@@ -85,6 +87,8 @@ static const struct field record_version_fields[] = {
      .note = "wall ns"},
     {"held_why", FIELD_TEXT, FIELD_MAY, FIELD_AT(struct record_version, held_why),
      .max = RECORD_NOTE_MAX, .note = "for people"},
+    {"stage", FIELD_NAME, FIELD_MAY, FIELD_AT(struct record_version, stage),
+     .max = FIELD_NAME_MAX, .note = "staging, production: a free word"},
 };
 const struct message record_version_message = {
     .type = "record.version",

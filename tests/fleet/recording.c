@@ -105,7 +105,7 @@ static enum status build(struct recording *r, struct builder *b)
     return r->sealed.failed;
 }
 
-static enum status record_feature(struct recording *r, const struct builder *b,
+static enum status record_feature(struct recording *r, const struct baseline *b,
                                   uint32_t window, uint32_t f)
 {
     bool has_sketches =
@@ -115,7 +115,7 @@ static enum status record_feature(struct recording *r, const struct builder *b,
     struct profile_options po = {
         .kind = PROFILE_NUMERIC, .width = GRID_F64, .sketches = sketches, .seed = 1};
     struct profile *p;
-    ST_TRY(profile_open(&po, builder_grid_of(b, f), &p));
+    ST_TRY(profile_open(&po, baseline_feature(b, f)->grid, &p));
     struct profile_column c = {.f64 = r->row + (size_t)f * r->o.rows, .n = r->o.rows};
     if (r->o.features > 1)
         c.prediction = r->row + (size_t)(r->o.features - 1) * r->o.rows;
@@ -130,7 +130,7 @@ static enum status record_feature(struct recording *r, const struct builder *b,
     return r->profile[window].failed;
 }
 
-static enum status record(struct recording *r, const struct builder *b)
+static enum status record(struct recording *r, const struct baseline *b)
 {
     for (uint32_t w = 0; w < RECORDING_WINDOWS; w++) {
         buf_init(&r->profile[w], (size_t)r->o.features * PROFILE_MAX);
@@ -154,6 +154,7 @@ static enum status make(struct recording *r)
 {
     struct builder_settings bs = {.window_ns = r->o.window_ns, .seed = 1};
     struct builder *b = NULL;
+    struct baseline *sealed = NULL;
     r->name = mem_zero(r->o.features, sizeof *r->name);
     r->row = mem_zero((size_t)r->o.features * r->o.rows, sizeof *r->row);
     if (!r->name || !r->row)
@@ -165,7 +166,10 @@ static enum status make(struct recording *r)
     ST_TRY(builder_open(&bs, &b));
     enum status st = build(r, b);
     if (st == ST_OK)
-        st = record(r, b);
+        st = baseline_decode(buf_span(&r->sealed), &sealed);
+    if (st == ST_OK)
+        st = record(r, sealed);
+    baseline_close(sealed);
     builder_close(b);
     return st;
 }
