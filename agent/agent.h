@@ -10,6 +10,7 @@
 #include "agent/act/act.h"
 #include "agent/doors.h"
 #include "agent/grant.h"
+#include "agent/limits.h"
 #include "agent/link/link.h"
 #include "agent/model/registry.h"
 #include "agent/settings.h"
@@ -38,6 +39,8 @@ struct agent {
     struct act_model model[SETTINGS_MODELS_MAX];
     struct hello_executor hello_executor[EXECUTORS_MAX];
     struct beat_model beat_model[BEAT_MODELS_MAX];
+    struct limits limits;
+    int64_t skew_ms;    // as it was told last
     struct instant now; // of this turn
     uint64_t started_ns;
     uint64_t next_spool_ns;

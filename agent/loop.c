@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/trim.h"
@@ -266,6 +267,8 @@ static void describe(struct agent *a, struct json *out)
     registry_status(a->registry, out);
     json_key(out, "doors");
     doors_status(a->doors, out);
+    json_key(out, "limits");
+    limits_status(&a->limits, out);
     json_key(out, "orders");
     act_status(a->act, out);
     json_object_end(out);
@@ -299,6 +302,12 @@ static void answer(void *self, struct span line, struct buf *out)
 
 // --- Turning
 
+static void take_limits(struct agent *a)
+{
+    a->limits.memory_bytes = a->settings.limits.memory_bytes;
+    a->limits.cpu_percent = a->settings.limits.cpu_percent;
+}
+
 // Validated as a whole before anything changes; what cannot change while running is
 // said.
 static void reload(struct agent *a)
@@ -329,6 +338,7 @@ static void reload(struct agent *a)
             log_line(LOG_INFO, "model added", "model=%s",
                      settings_model(&a->settings, i)->name);
     if (st == ST_OK) {
+        take_limits(a);
         // The doors and the link keep what they were opened with until a restart, and
         // the doors borrow their texts from the old settings: these move to the new
         // ones.
@@ -338,8 +348,8 @@ static void reload(struct agent *a)
         settings_free(&old);
         log_line(
             LOG_INFO, "configuration read again",
-            "models, executors and local_policy are in force; doors, link and spool "
-            "want a restart");
+            "new models, executors, limits and local_policy are in force; doors, link, "
+            "spool and what is said of known models want a restart");
     }
     buf_fini(&why);
     service_ready(a->service, "running");
@@ -365,6 +375,8 @@ static uint64_t turn(struct agent *a)
     act_turn(a->act, a->now, &next_act);
     link_turn(a->link, a->now.wall_ns, a->now.mono_ns, a->now.boot_ns, &next_link);
     status_turn(a->status, a->now.mono_ns);
+    limits_turn(&a->limits, a->now.mono_ns);
+    registry_strain(a->registry, limits_coarseness(&a->limits), a->limits.level >= 2);
     service_alive(a->service, a->now.mono_ns);
     if (is_more)
         return 0;
@@ -374,8 +386,18 @@ static uint64_t turn(struct agent *a)
     return earlier(earlier(sleep, wall), doors_patience_ns(a->doors));
 }
 
+// What this second may not take any more waits, whoever calls.
+static void rest(struct agent *a)
+{
+    uint64_t pause = limits_pause_ns(&a->limits, clock_mono_ns());
+    const struct timespec time = {0, (long)(pause < NS_PER_S ? pause : NS_PER_S - 1)};
+    if (pause > 0)
+        (void)nanosleep(&time, NULL);
+}
+
 static void wait(struct agent *a, uint64_t sleep_ns)
 {
+    rest(a);
     int fd[DOORS_FDS_MAX + ACT_JOBS_MAX + 2];
     uint32_t fds = doors_fds(a->doors, fd);
     fds += act_fds(a->act, fd + fds);
@@ -406,6 +428,7 @@ static void farewell(struct agent *a)
 
 int agent_run(struct agent *a)
 {
+    take_limits(a);
     service_ready(a->service, "running");
     log_line(LOG_INFO, "running", "folder=%s host=%s models=%zu executors=%u",
              a->folder, a->host, a->settings.models.count,

@@ -73,6 +73,7 @@ enum status agent_add_model(struct agent *a, const struct model_section *m)
         .performance = (enum performance_kind)m->performance,
         .reveal = (const char *const *)m->reveal.item,
         .reveals = (uint32_t)m->reveal.count,
+        .features = (uint32_t)a->settings.limits.features,
         .columns = (uint32_t)m->columns.count,
     };
     struct model_column *column;

@@ -14,6 +14,7 @@
 #define DOOR(member) AT(struct door_section, member)
 #define LINK(member) AT(struct link_section, member)
 #define SPOOL(member) AT(struct spool_section, member)
+#define LIMITS(member) AT(struct limits_section, member)
 
 static const struct conf_row model_rows[] = {
     {"window", VALUE_DURATION, MODEL(window_ns), "60s", "length of one summary",
@@ -156,6 +157,23 @@ static const struct conf_table spool_table = {
     .rows = sizeof spool_rows / sizeof spool_rows[0],
 };
 
+static const struct conf_row limits_rows[] = {
+    {"memory", VALUE_SIZE, LIMITS(memory_bytes), "64MiB",
+     "resident; over it windows become longer", "8MiB..64GiB", NULL, false},
+    {"cpu", VALUE_NUMBER, LIMITS(cpu_percent), "50",
+     "percent of a core; over it rows wait where they come from", "1..1000", NULL,
+     false},
+    {"features", VALUE_NUMBER, LIMITS(features), "512", "of one model", "1..512", NULL,
+     false},
+};
+static const struct conf_table limits_table = {
+    .name = "limits",
+    .help = "What the agent may take of this host.",
+    .size = sizeof(struct limits_section),
+    .row = limits_rows,
+    .rows = sizeof limits_rows / sizeof limits_rows[0],
+};
+
 static const struct conf_row rows[] = {
     {"host", VALUE_NAME, AT(struct settings, host), "",
      "name of this host; as enrolled when nothing is said", NULL, NULL, false},
@@ -168,6 +186,7 @@ static const struct conf_row rows[] = {
     {.name = "door", AT(struct settings, doors), .table = &door_table, .is_many = true},
     {.name = "link", AT(struct settings, link), .table = &link_table},
     {.name = "spool", AT(struct settings, spool), .table = &spool_table},
+    {.name = "limits", AT(struct settings, limits), .table = &limits_table},
     {.name = "local_policy", AT(struct settings, policy), .table = &policy_table},
 };
 const struct conf_table settings_table = {

@@ -84,6 +84,12 @@ struct spool_section {
     uint64_t windows;
 };
 
+struct limits_section {
+    uint64_t memory_bytes;
+    uint64_t cpu_percent;
+    uint64_t features;
+};
+
 struct settings {
     char *host;
     char *executors; // folder; relative to the agent's
@@ -91,6 +97,7 @@ struct settings {
     struct conf_many doors;
     struct link_section link;
     struct spool_section spool;
+    struct limits_section limits;
     struct policy policy;
 };
 extern const struct conf_table settings_table;

@@ -5,8 +5,11 @@
 
 #include <stdlib.h>
 
+#include "agent/model/model.h"
 #include "common/base/log.h"
 #include "common/trust/digest.h"
+
+#define SKEW_MS 5000 // clocks further apart are told
 
 // --- Spool, for whoever writes
 
@@ -210,10 +213,41 @@ static void reference(void *self, struct span body)
         log_line(LOG_WARN, "a reference was not taken", "%s", status_text(st));
 }
 
+// Skew is told when it is there for certain, and again when it has become another one.
+static bool is_skew_news(const struct agent *a, const struct link_stats *s)
+{
+    int64_t sure = SKEW_MS + (int64_t)s->offset_error_ms;
+    int64_t change = s->offset_ms - a->skew_ms;
+    bool is_there = s->offset_ms > sure || s->offset_ms < -sure;
+    bool was_there = a->skew_ms != 0;
+    return is_there ? change > sure || change < -sure : was_there;
+}
+
 static void welcome(void *self, const struct welcome *w)
 {
-    (void)self;
     (void)w;
+    struct agent *a = self;
+    struct link_stats s = link_stats(a->link);
+    struct registry_hooks hooks = agent_registry_hooks(a);
+    if (!is_skew_news(a, &s))
+        return;
+    bool is_over = s.offset_ms < SKEW_MS && s.offset_ms > -SKEW_MS;
+    struct buf detail;
+    buf_init(&detail, 256);
+    buf_printf(
+        &detail, "the clock of this host is %.1f s %s the controller's, +- %.1f s",
+        (double)(s.offset_ms < 0 ? -s.offset_ms : s.offset_ms) / 1000,
+        s.offset_ms > 0 ? "behind" : "ahead of", (double)s.offset_error_ms / 1000);
+    enum status st =
+        model_notice(&hooks, span_text(""), a->now.wall_ns,
+                     is_over ? "clock_skew_over" : "clock_skew", buf_span(&detail));
+    if (st == ST_OK)
+        st = commit(a);
+    if (st == ST_OK)
+        a->skew_ms = is_over ? 0 : s.offset_ms;
+    else
+        abort_group(a);
+    buf_fini(&detail);
 }
 
 struct link_hooks agent_link_hooks(struct agent *a)

@@ -38,9 +38,10 @@ struct link {
     void *context;
     struct wire *wire;
     struct link_stats stats;
-    uint32_t endpoint; // which of them
-    uint32_t failures; // in a row, for the back-off
-    uint64_t until_ns; // mono: end of the wait, or of the greeting
+    uint32_t endpoint;   // which of them
+    uint32_t failures;   // in a row, for the back-off
+    uint64_t greeted_ns; // mono, when the hello went out
+    uint64_t until_ns;   // mono: end of the wait, or of the greeting
     uint64_t next_beat_ns;
     uint64_t next_report_ns[TROUBLES];
     uint32_t credit;
@@ -204,6 +205,7 @@ static void greet(struct link *l)
     l->hooks.hello(l->hooks.self, &h);
     enter(l, LINK_GREETING);
     l->until_ns = l->mono_ns + GREETING_NS;
+    l->greeted_ns = l->mono_ns;
     if (send_message(l, &hello_message, &h) != ST_OK)
         back_off(l);
 }
@@ -266,7 +268,11 @@ static void take_welcome(struct link *l, struct span body)
     memset(l->next_report_ns, 0, sizeof l->next_report_ns);
     l->credit = w.credit > LINK_CREDIT_MAX ? LINK_CREDIT_MAX : w.credit;
     l->entry_max = w.window_max < LINK_ENTRY_MAX ? w.window_max : LINK_ENTRY_MAX;
-    l->stats.offset_ms = (int64_t)(w.server_ms - l->wall_ns / NS_PER_MS);
+    // The controller read its clock somewhere between the two messages; in the middle
+    // is wrong by half of the way there and back at most.
+    uint64_t trip_ms = (l->mono_ns - l->greeted_ns) / NS_PER_MS;
+    l->stats.offset_ms = (int64_t)(w.server_ms + trip_ms / 2 - l->wall_ns / NS_PER_MS);
+    l->stats.offset_error_ms = trip_ms / 2 + 1;
     if (l->stats.offset_ms > SKEW_MS || l->stats.offset_ms < -SKEW_MS)
         log_line(LOG_WARN, "this host's clock differs from the controller's",
                  "offset_ms=%lld", (long long)l->stats.offset_ms);
@@ -475,5 +481,6 @@ void link_status(const struct link *l, struct json *out)
     json_key_u64(out, "beats", s->beats);
     json_key_u64(out, "in_flight", s->in_flight);
     json_key_i64(out, "clock_offset_ms", s->offset_ms);
+    json_key_u64(out, "clock_offset_error_ms", s->offset_error_ms);
     json_object_end(out);
 }

@@ -110,8 +110,9 @@ struct link_stats {
     uint64_t strange;   // messages of unknown types
     uint64_t beats;
     uint32_t in_flight;
-    uint64_t since_ns; // wall: when the state began
-    int64_t offset_ms; // controller's clock less ours, at the last welcome
+    uint64_t since_ns;        // wall: when the state began
+    int64_t offset_ms;        // controller's clock less ours, at the last welcome,
+    uint64_t offset_error_ms; // wrong by so much at most
     const char *endpoint;
 };
 struct link_stats link_stats(const struct link *l);

@@ -49,6 +49,7 @@ static enum status keep_reveal(struct model *m, const struct model_settings *s)
             return ST_NOMEM;
     }
     schema_reveal(&m->schema, m->reveal, s->reveals);
+    m->schema.limit = s->features;
     return ST_OK;
 }
 
@@ -77,6 +78,7 @@ enum status model_open(const struct model_settings *s, struct model **out)
         return ST_NOMEM;
     m->settings = *s;
     m->window_ns = s->window_ns;
+    m->longer = 1;
     m->name = own_text(s->name);
     m->output = own_text(s->output ? s->output : "");
     random_os_bytes(m->local_key, sizeof m->local_key);
@@ -229,6 +231,31 @@ uint64_t model_open_rows(const struct model *m)
     return rows;
 }
 
+// The window of a time: a long one under strain, unless a part of that was sealed, or
+// is another window already.
+static void span_at(const struct model *m, uint64_t t, uint64_t *start, uint64_t *end)
+{
+    uint64_t longer = m->window_ns * m->longer;
+    *start = floor_to(t, longer);
+    *end = *start + longer;
+    bool is_free = *start >= m->sealed_to;
+    for (uint32_t i = 0; i < m->panes; i++) {
+        const struct pane *p = m->pane[i];
+        bool is_apart = p->end <= *start || p->start >= *end;
+        bool is_same = p->start == *start && p->end == *end;
+        is_free = is_free && (is_apart || is_same);
+        if (t >= p->start && t < p->end) {
+            *start = p->start; // another version's window of this time
+            *end = p->end;
+            return;
+        }
+    }
+    if (is_free)
+        return;
+    *start = floor_to(t, m->window_ns);
+    *end = *start + m->window_ns;
+}
+
 // The pane of a version at a time, opened if need be; NULL when it cannot be.
 static struct pane *pane_at(struct model *m, struct span version, uint64_t t)
 {
@@ -240,12 +267,14 @@ static struct pane *pane_at(struct model *m, struct span version, uint64_t t)
     struct model_version *v = model_version(m, version);
     if (m->panes == REGISTRY_OPEN_WINDOWS_MAX || !v)
         return NULL;
-    uint64_t start = floor_to(t, m->window_ns);
+    uint64_t start, end;
     struct pane *p;
     struct pane_ground ground = model_ground(m);
-    if (pane_open(&ground, v->name, start, start + m->window_ns,
-                  model_yardstick(m, v->name), &p) != ST_OK)
+    span_at(m, t, &start, &end);
+    if (pane_open(&ground, v->name, start, end, model_yardstick(m, v->name), &p) !=
+        ST_OK)
         return NULL;
+    p->is_plain = m->is_plain;
     m->pane[m->panes++] = p;
     return p;
 }
@@ -308,9 +337,20 @@ void model_follow(struct model *m, uint64_t now_ns)
         move_watermark(m, now_ns - behind);
 }
 
+// A long window is sealed as a whole.
+uint64_t model_sealable_to(const struct model *m)
+{
+    uint64_t to = floor_to(m->watermark, m->window_ns);
+    for (uint32_t i = 0; i < m->panes; i++)
+        if (m->pane[i]->start < to && m->pane[i]->end > to)
+            to = m->pane[i]->start;
+    return to;
+}
+
 bool model_is_due(const struct model *m)
 {
-    return m->watermark != 0 && m->watermark - m->sealed_to >= m->window_ns;
+    return m->watermark != 0 && m->watermark - m->sealed_to >= m->window_ns &&
+           model_sealable_to(m) > m->sealed_to;
 }
 
 uint64_t model_due_at(const struct model *m)

@@ -42,6 +42,8 @@ struct model {
     struct pane *pane[REGISTRY_OPEN_WINDOWS_MAX];
     uint32_t panes;
     uint64_t window_ns;
+    uint32_t longer;    // so many windows in one, for panes that open from now on
+    bool is_plain;      // ... and without sketches where there are cells
     uint64_t newest;    // event time of the newest row; 0: none yet
     uint64_t watermark; // never goes back
     uint64_t sealed_to; // all windows up to here are sealed
@@ -72,8 +74,9 @@ void model_row(struct model *m, const struct observation *o, uint64_t now_ns);
 // Lets the watermark follow the wall clock, if the model is live.
 void model_follow(struct model *m, uint64_t now_ns);
 
-// Whether a window is over.
+// Whether a window is over, and up to where windows can be sealed.
 bool model_is_due(const struct model *m);
+uint64_t model_sealable_to(const struct model *m);
 
 // When a live model's next window is over by the wall clock; UINT64_MAX: not known.
 uint64_t model_due_at(const struct model *m);

@@ -96,6 +96,8 @@ static enum status open_profile(struct pane *p, uint32_t slot, struct profile **
         options.sketches = PROFILE_PLAIN;
         grid = NULL;
     }
+    if (p->is_plain && grid)
+        options.sketches = PROFILE_PLAIN;
     return profile_open(&options, grid, out);
 }
 

@@ -60,6 +60,7 @@ struct pane {
     uint32_t row_slot;       // of the present row's last input
     bool is_row_ordered;
     bool is_inspected;           // see inspect.h
+    bool is_plain;               // columns with cells are counted without sketches
     bool has_members;            // every column of the frozen schema has its place
     struct yardstick *yardstick; // held until the end; may be NULL
     const uint8_t *key;          // 16 bytes, for categories

@@ -418,6 +418,17 @@ void registry_turn(struct registry *r, uint64_t now_ns, uint64_t *next_ns)
         *next_ns = next;
 }
 
+void registry_strain(struct registry *r, uint32_t longer, bool is_plain)
+{
+    size_t at = 0;
+    void *value;
+    while (table_next(r->models, &at, NULL, &value)) {
+        struct model *m = value;
+        m->longer = longer;
+        m->is_plain = is_plain;
+    }
+}
+
 void registry_pause(struct registry *r, uint64_t now_ns)
 {
     size_t at = 0;

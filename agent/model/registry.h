@@ -46,6 +46,7 @@ struct model_settings {
     uint32_t columns;
     const char *const *reveal; // columns whose categories leave in clear text
     uint32_t reveals;
+    uint32_t features; // at most; 0: WINDOW_FEATURES_MAX
 };
 
 // How the registry speaks to the spool and to the doors; the introducer fills it in.
@@ -111,6 +112,10 @@ MUST_USE enum status registry_reference(struct registry *r, struct span body);
 // is due, takes snapshots of what is open every 5 s. *next_ns is when it wants to be
 // called at the latest.
 void registry_turn(struct registry *r, uint64_t now_ns, uint64_t *next_ns);
+
+// Under strain windows that open from now on are `longer` times as long (and sent as
+// merged ones); `is_plain`: without sketches where a baseline has cells.
+void registry_strain(struct registry *r, uint32_t longer, bool is_plain);
 
 // Before a clean end: snapshots everything, so that open windows go on after the start.
 void registry_pause(struct registry *r, uint64_t now_ns);

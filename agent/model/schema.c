@@ -164,7 +164,7 @@ enum status schema_add(struct schema *s, struct span name, uint8_t role, uint8_t
         *slot = found;
         return ST_OK;
     }
-    if (s->features == WINDOW_FEATURES_MAX)
+    if (s->features == WINDOW_FEATURES_MAX || (s->limit && s->features >= s->limit))
         return ST_FULL;
     ST_TRY(make_room(s));
     struct schema_feature f = {.role = role, .kind = kind};

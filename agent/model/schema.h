@@ -53,6 +53,7 @@ struct schema {
     uint8_t key[16];           // of `memory` and `last`; it never leaves this host
     const char *const *reveal; // kept: columns whose categories may be told in clear
     uint32_t reveals;
+    uint32_t limit; // of features; 0: WINDOW_FEATURES_MAX
 };
 
 void schema_init(struct schema *s);

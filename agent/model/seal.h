@@ -22,7 +22,7 @@ struct seal_window {
     uint64_t end;
     uint64_t watermark;
     uint64_t now_ns;
-    bool is_merged; // it stands for several empty ones
+    bool is_merged; // it stands for several
 };
 
 // Hands the window's messages (one, or several parts of a wide model) to hooks->entry

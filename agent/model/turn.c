@@ -80,7 +80,8 @@ static enum status seal_pane(struct turn *t, struct pane *p)
                                   .start = p->start,
                                   .end = p->end,
                                   .watermark = m->watermark,
-                                  .now_ns = t->now_ns};
+                                  .now_ns = t->now_ns,
+                                  .is_merged = p->end - p->start > m->window_ns};
     if (!w.version)
         return ST_NOMEM;
     t->rows += p->rows;
@@ -197,7 +198,7 @@ static void close_panes(struct model *m, uint64_t to)
 enum status model_seal(struct model *m, const struct registry_hooks *hooks,
                        uint64_t now_ns)
 {
-    uint64_t to = m->watermark - m->watermark % m->window_ns;
+    uint64_t to = model_sealable_to(m);
     struct turn t = {.model = m,
                      .hooks = hooks,
                      .now_ns = now_ns,

@@ -47,6 +47,7 @@ class Fleet:
         self.is_acking = True
         self.peer = None        # routing id of the newest agent
         self.order_seq = 0
+        self.skew_s = 0         # how far its clock is ahead
         self.drop_request = 0   # enrolment requests that get no answer
         self.grant_seed = None  # signs grants instead of the order key
         self.keyring_seed = None
@@ -205,7 +206,7 @@ class Fleet:
             self.hellos.append(message)
             self.answer("agent", peer, "kedge.welcome.v1", {
                 "fleet": self.id, "agent": self.agent, "credit": 4, "window_max": 262000,
-                "server_ms": int(time.time() * 1000)})
+                "server_ms": int((time.time() + self.skew_s) * 1000)})
         elif kind == "kedge.beat.v1":
             if peer == self.peer:  # and not of a connection that was just lost
                 self.beats.append(message)

@@ -543,6 +543,38 @@ static void an_open_window_goes_on_after_a_clean_end(void **state)
     assert_exact(s);
 }
 
+// Under strain windows are longer, and nothing is lost on the way there and back.
+static void under_strain_windows_are_longer_and_exact(void **state)
+{
+    struct stage *s = *state;
+    uint64_t minute = 0;
+    for (; minute < 7; minute++)
+        give(s, T0 + minute * MINUTE);
+    registry_strain(s->registry, 4, true);
+    for (; minute < 40; minute++) {
+        give(s, T0 + minute * MINUTE);
+        assert_exact(s);
+    }
+    registry_pause(s->registry, NOW);
+    kill_and_restart(s);
+    registry_strain(s->registry, 1, false);
+    for (; minute < 60; minute++)
+        give(s, T0 + minute * MINUTE);
+    uint64_t rows = 0, end = T0, merged = 0;
+    for (uint32_t i = 0; i < s->windows; i++) {
+        const struct window *w = &s->window[i].window;
+        assert_int_equal(w->start, end); // no gap, no overlap
+        end = w->end;
+        rows += w->rows;
+        merged += (w->flags & WINDOW_MERGED) != 0;
+        assert_int_equal((w->flags & WINDOW_MERGED) != 0, w->end - w->start > MINUTE);
+    }
+    assert_int_equal(merged, 8);
+    assert_int_equal(rows, 59);
+    assert_int_equal(account_of(s, NULL).late, 0);
+    assert_exact(s);
+}
+
 static void row_without_settle(struct stage *s)
 {
     const struct datum d = {.name = span_text("x"), .kind = DATUM_NUMBER, .number = 1};
@@ -745,6 +777,7 @@ int main(void)
         TEST(categories_are_hashed_under_the_models_key),
         TEST(references_are_kept_over_a_restart),
         TEST(an_open_window_goes_on_after_a_clean_end),
+        TEST(under_strain_windows_are_longer_and_exact),
         TEST(a_mark_and_its_rows_stand_together),
         TEST(what_a_kill_takes_of_a_stream_is_counted),
         TEST(a_kill_before_the_first_snapshot_is_counted_too),
