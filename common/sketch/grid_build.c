@@ -151,7 +151,8 @@ static void values_of_cell(const struct curve *c, const struct edges *e, size_t 
     *end = j < e->n ? rank_of(c, e->at[j]) : c->n;
 }
 
-// Halves the heaviest cell that has two values or more; false when there is none.
+// Halves the heaviest cell that has two values or more; false when there is none. Each
+// call that is true has added an edge, so that calls come to an end.
 static bool halve_heaviest(const struct curve *c, struct edges *e)
 {
     double heaviest = 0;
@@ -176,8 +177,9 @@ static bool halve_heaviest(const struct curve *c, struct edges *e)
         middle = best_end - 2;
     if (middle < best_first)
         middle = best_first;
+    size_t had = e->n;
     add_edge(e, c->value[middle]);
-    return true;
+    return e->n > had;
 }
 
 static enum status grid_of_curve(const struct curve *c, struct grid **out)

@@ -306,7 +306,6 @@ int main(int argc, char **argv)
         is_good &= run_all(QUANTILE_FLOAT, 200, n_max);
         is_good &= run_all(QUANTILE_DOUBLE, 1000, n_max);
         is_good &= run_all(QUANTILE_DOUBLE, 200, n_max);
-        is_good &= run_all(QUANTILE_FLOAT, 1000, n_max);
     }
     free(drawn);
     free(stream);

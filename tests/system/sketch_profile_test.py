@@ -69,6 +69,21 @@ def test_numbers_from_stdin():
     assert columns_of(text="")["value"]["rows"] == 0
 
 
+@pytest.mark.skipif(not os.environ.get("KEDGE_LONG"), reason="long")
+@pytest.mark.parametrize("shift", [0, 1e6])
+def test_ten_million_rows_as_numpy_says(shift):
+    x = numpy.random.default_rng(7).lognormal(size=10_000_000) + shift
+    text = "\n".join(map(repr, x.tolist()))
+    done = subprocess.run([KEDGE, "sketch", "profile", "-", "-o", "json"], text=True,
+                          input=text, capture_output=True, timeout=1800, check=True)
+    [column] = json.loads(done.stdout)["columns"]
+    assert column["rows"] == len(x)
+    assert (column["min"], column["max"]) == (x.min(), x.max())
+    for ours, theirs in ((column["mean"], x.mean()), (column["sd"], x.std(ddof=1))):
+        print(f"relative difference {ours / theirs - 1:.1e}")
+        assert ours == pytest.approx(theirs, rel=1e-9)
+
+
 def test_what_is_wrong_is_said(tmp_path):
     code, _, err = profile(text="1 two 3")
     assert code == 2 and "'two'" in err

@@ -255,6 +255,54 @@ static void weights_are_rows(void **state)
     grid_close(b);
 }
 
+// PSI of `n` rows counted on cells whose shares are `want`.
+static double psi_of(const uint64_t *count, const double *want, uint32_t cells,
+                     double n)
+{
+    double sum = 0;
+    for (uint32_t j = 0; j < cells; j++) {
+        double share = ((double)count[j] + 0.5) / (n + 0.5 * cells);
+        sum += (share - want[j]) * log(share / want[j]);
+    }
+    return sum;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double u = *(const double *)a, v = *(const double *)b;
+    return (u > v) - (u < v);
+}
+
+// The floor of a PSI on 64 cells: about 63 / n. Uniform rows, whose true shares are the
+// widths of the cells.
+static void no_drift_is_next_to_no_psi(void **state)
+{
+    (void)state;
+    enum { TRIALS = 400 };
+    static double psi[TRIALS];
+    double want[GRID_CELLS_MAX];
+    fill(random_unit, 90);
+    struct grid *g = grid_of_all(GRID_F64);
+    assert_int_equal(grid_cells(g), 64);
+    for (uint32_t j = 0; j < 64; j++) {
+        double low, high;
+        grid_bounds(g, j, &low, &high);
+        want[j] = fmin(high, 1) - fmax(low, 0);
+    }
+    for (uint64_t t = 0; t < TRIALS; t++) {
+        uint64_t count[GRID_CELLS_MAX] = {0};
+        struct random r = {1000 + t};
+        for (size_t i = 0; i < ROWS; i++)
+            row[i] = random_unit(&r);
+        grid_count_f64(g, row, ROWS, count);
+        psi[t] = psi_of(count, want, 64, ROWS);
+    }
+    qsort(psi, TRIALS, sizeof *psi, ascending);
+    assert_true(psi[TRIALS / 2] > 0.0004 && psi[TRIALS / 2] < 0.0008);
+    assert_true(psi[TRIALS * 99 / 100] <= 0.001);
+    grid_close(g);
+}
+
 static void refuses_what_is_no_number(void **state)
 {
     (void)state;
@@ -455,6 +503,7 @@ int main(void)
         cmocka_unit_test(every_path_counts_alike),
         cmocka_unit_test(widths_do_not_change_the_cell),
         cmocka_unit_test(weights_are_rows),
+        cmocka_unit_test(no_drift_is_next_to_no_psi),
         cmocka_unit_test(refuses_what_is_no_number),
         cmocka_unit_test(survives_extreme_values),
         cmocka_unit_test(categories_are_top_rare_or_unseen),
