@@ -307,7 +307,7 @@ static bool is_sound(const struct settings *s, struct buf *why)
         const struct door_section *d = settings_door(s, i);
         if (settings_door_kind(d) == DOOR_BY_NAME) {
             buf_printf(why, "agent.conf: door %s: say its kind, one of %s", d->name,
-                       DOOR_WORDS + sizeof "name|" - 1);
+                       &DOOR_WORDS[sizeof "name|" - 1]);
             return false;
         }
         const char *lacks = lacking(d);

@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // No ordinary header: each kll_items_*.c defines ITEM, ITEM_NAME, ITEM_LOAD, ITEM_STORE
-// and includes this once, to make one instance of struct kll_items. C has no generics;
-// the alternatives were a copy for each width, or widening floats at twice the cost.
+// and ascend_by_registers, and includes this once, to make one instance of struct
+// kll_items. C has no generics; the alternatives were a copy for each width, or
+// widening floats at twice the cost.
 
 #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
@@ -51,12 +52,13 @@ static bool within(const uint8_t *bytes, size_t n, double min, double max)
     return good;
 }
 
-// Four neighbours at a time, since one comparison need not wait for another.
+// Registers of neighbours where the machine has them at all times; then four at a time,
+// since one comparison need not wait for another.
 static bool ascend(const uint8_t *bytes, size_t n)
 {
     const size_t width = sizeof(ITEM);
-    bool good = true;
     size_t i = 1;
+    bool good = ascend_by_registers(bytes, n, &i);
     for (; i + 4 <= n; i += 4) {
         const uint8_t *p = bytes + i * width;
         ITEM a = ITEM_LOAD(p - width), b = ITEM_LOAD(p), c = ITEM_LOAD(p + width);

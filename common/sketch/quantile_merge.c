@@ -12,6 +12,10 @@
 // So the highest level that there can be, 60, never has two items to compact.
 #define N_MAX (UINT64_C(1) << 60)
 
+// As many items as a sketch of k = 200 keeps are brought into order and alignment at
+// once, those of larger ones level by level.
+#define COPY_ITEMS 704u
+
 enum item_order { ITEMS_NATIVE, ITEMS_LITTLE_ENDIAN };
 
 // The levels of some sketch, wherever they lie.
@@ -130,6 +134,13 @@ enum status quantile_merge_bytes(struct quantile *into, struct span bytes)
         return ST_FULL;
     ST_TRY(quantile_prepare(into));
     struct source s = source_of_blob(&blob);
+    uint64_t copy[COPY_ITEMS];
+    uint32_t len = blob.start[blob.levels];
+    if (len <= COPY_ITEMS) {
+        into->ops->load(copy, blob.items, len);
+        s.items = (const uint8_t *)copy;
+        s.order = ITEMS_NATIVE;
+    }
     pour(into, &s);
     return ST_OK;
 }

@@ -226,13 +226,16 @@ static void parts_close(struct parts *p)
 
 #define ROUNDS 20
 
+// All sources poured into an empty sketch, and that again.
 static uint64_t merge_live(void *arg, uint64_t run)
 {
     (void)run;
     struct parts *p = arg;
-    quantile_reset(p->into);
-    for (uint64_t i = 0; i < ROUNDS * MERGE_SOURCES; i++)
+    for (uint64_t i = 0; i < ROUNDS * MERGE_SOURCES; i++) {
+        if (i % MERGE_SOURCES == 0)
+            quantile_reset(p->into);
         must(quantile_merge(p->into, p->live[i % MERGE_SOURCES]));
+    }
     return ROUNDS * MERGE_SOURCES;
 }
 
@@ -240,9 +243,22 @@ static uint64_t merge_raw(void *arg, uint64_t run)
 {
     (void)run;
     struct parts *p = arg;
+    for (uint64_t i = 0; i < ROUNDS * MERGE_SOURCES; i++) {
+        if (i % MERGE_SOURCES == 0)
+            quantile_reset(p->into);
+        must(quantile_merge_bytes(p->into, buf_span(&p->bytes[i % MERGE_SOURCES])));
+    }
+    return ROUNDS * MERGE_SOURCES;
+}
+
+// All into one that grows to a thousand times as many values as each source has.
+static uint64_t merge_far(void *arg, uint64_t run)
+{
+    (void)run;
+    struct parts *p = arg;
     quantile_reset(p->into);
     for (uint64_t i = 0; i < ROUNDS * MERGE_SOURCES; i++)
-        must(quantile_merge_bytes(p->into, buf_span(&p->bytes[i % MERGE_SOURCES])));
+        must(quantile_merge(p->into, p->live[i % MERGE_SOURCES]));
     return ROUNDS * MERGE_SOURCES;
 }
 
@@ -332,6 +348,7 @@ static void bench_whole(enum quantile_type type, uint32_t k)
            p.bytes[0].size);
     printf(" %8.0f", bench_median(merge_live, &p));
     printf(" %8.0f", bench_median(merge_raw, &p));
+    printf(" %8.0f", bench_median(merge_far, &p));
     printf(" %8.0f", bench_median(load_view, &p));
     printf(" %6.1f", bench_median(ask_ranks, &p));
     printf(" %6.0f", bench_median(ask_cdf, &p));
@@ -357,9 +374,9 @@ int main(int argc, char **argv)
     if (!is_whole)
         bench_values(is_long);
     printf("\nns, sketches of 1e6 lognormal values\n");
-    printf(
-        "type       k   bytes    merge  m.bytes     view   rank cdf100  parse  write "
-        "+settle\n");
+    printf("type       k   bytes    merge  m.bytes m.of1280     view   rank cdf100  "
+           "parse  write "
+           "+settle\n");
     bench_whole(QUANTILE_FLOAT, 200);
     bench_whole(QUANTILE_DOUBLE, 200);
     bench_whole(QUANTILE_FLOAT, 1000);
