@@ -34,6 +34,8 @@ struct door_kind_row {
     uint64_t (*patience)(
         const void *self); // how long it may wait for a turn; NULL: 1 s
     void (*status)(const void *self, struct json *out);
+    // The agent ends: hands on what waits in it. NULL: nothing ever does.
+    void (*end)(void *self);
 };
 
 // What is open borrows its path and its columns from here.

@@ -273,6 +273,11 @@ static bool turn_http(void *self, uint64_t now_ns)
     return post_turn(self, now_ns);
 }
 
+static void end_http(void *self)
+{
+    post_end(self);
+}
+
 static void tell_http(const void *self, struct json *out)
 {
     const struct post_stats s = post_stats(self);
@@ -433,7 +438,7 @@ const struct door_kind_row *door_kind(enum door_kind kind)
         [DOOR_LANE] = {"lane", "lane.sock", open_lane, close_lane, fd_of_lane,
                        turn_lane, lane_patience, tell_lane},
         [DOOR_HTTP] = {"http", NULL, open_http, close_http, fd_of_http, turn_http, NULL,
-                       tell_http},
+                       tell_http, end_http},
         [DOOR_STATSD] = {"statsd", NULL, open_statsd, close_statsd, fd_of_statsd,
                          turn_statsd, NULL, tell_statsd},
         [DOOR_SCRAPE] = {"scrape", NULL, open_scrape, close_scrape, fd_of_scrape,

@@ -178,6 +178,13 @@ bool doors_turn(struct doors *d, uint64_t now_ns)
     return is_more;
 }
 
+void doors_end(struct doors *d)
+{
+    for (uint32_t i = 0; i < d->count; i++)
+        if (d->door[i].kind->end)
+            d->door[i].kind->end(d->door[i].self);
+}
+
 void doors_status(const struct doors *d, struct json *out)
 {
     json_array(out);

@@ -40,6 +40,9 @@ uint64_t doors_patience_ns(const struct doors *d);
 // Reads a bounded share of each; true when there is more.
 bool doors_turn(struct doors *d, uint64_t now_ns);
 
+// Before a clean end, and after the last turn: hands on all that waits in a door.
+void doors_end(struct doors *d);
+
 void doors_status(const struct doors *d, struct json *out);
 
 #endif

@@ -413,6 +413,7 @@ static void farewell(struct agent *a)
     service_stopping(a->service, "stopping");
     for (int i = 0; i < LAST_TURNS && doors_turn(a->doors, a->now.wall_ns);)
         i++;
+    doors_end(a->doors);
     registry_pause(a->registry, a->now.wall_ns);
     uint64_t until = a->now.mono_ns + FAREWELL_NS;
     for (;;) {

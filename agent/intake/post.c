@@ -483,6 +483,14 @@ bool post_turn(struct post *p, uint64_t now_ns)
     return p->first != NULL || is_due;
 }
 
+void post_end(struct post *p)
+{
+    while (p->first)
+        read_first(p);
+    pair_turn(p->pair, UINT64_MAX);
+    p->sink.settle(p->sink.self);
+}
+
 struct post_stats post_stats(const struct post *p)
 {
     struct post_stats stats = p->stats;

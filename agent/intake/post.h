@@ -64,6 +64,9 @@ int post_fd(const struct post *p);
 // more to read.
 bool post_turn(struct post *p, uint64_t now_ns);
 
+// Reads all that waits to be read, and hands on requests that wait for their answers.
+void post_end(struct post *p);
+
 struct post_stats post_stats(const struct post *p);
 
 #endif
