@@ -98,6 +98,9 @@ MUST_USE enum status core_command(struct core *c, const char *verb,
 // is none left.
 MUST_USE enum status core_gather(struct core *c, enum tape_kind kind, struct span body,
                                  const uint8_t *agent);
+// The same for a report, packed where it stays: no bytes are copied twice.
+MUST_USE enum status core_gather_report(struct core *c, enum tape_kind kind,
+                                        const struct entry_report *r);
 // Appends the group, answers, and carries out what follows. On failure it stays as it
 // is.
 MUST_USE enum status core_commit(struct core *c);

@@ -13,14 +13,10 @@ struct outcome {
     struct tape_pos last;
 };
 
-enum status core_gather(struct core *c, enum tape_kind kind, struct span body,
-                        const uint8_t *agent)
+static enum status gather_packed(struct core *c, enum tape_kind kind,
+                                 const uint8_t *agent)
 {
-    if (c->gathered == TAPE_APPEND_MAX)
-        return ST_FULL;
     struct gathered *g = &c->group[c->gathered];
-    buf_clear(&g->body);
-    buf_put_span(&g->body, body);
     if (g->body.failed != ST_OK)
         return g->body.failed;
     g->entry = (struct tape_entry){
@@ -30,6 +26,26 @@ enum status core_gather(struct core *c, enum tape_kind kind, struct span body,
         memcpy(g->agent, agent, sizeof g->agent);
     c->gathered++;
     return ST_OK;
+}
+
+enum status core_gather(struct core *c, enum tape_kind kind, struct span body,
+                        const uint8_t *agent)
+{
+    if (c->gathered == TAPE_APPEND_MAX)
+        return ST_FULL;
+    buf_clear(&c->group[c->gathered].body);
+    buf_put_span(&c->group[c->gathered].body, body);
+    return gather_packed(c, kind, agent);
+}
+
+enum status core_gather_report(struct core *c, enum tape_kind kind,
+                               const struct entry_report *r)
+{
+    if (c->gathered == TAPE_APPEND_MAX)
+        return ST_FULL;
+    buf_clear(&c->group[c->gathered].body);
+    entry_put_report(&c->group[c->gathered].body, r);
+    return gather_packed(c, kind, r->agent);
 }
 
 static void note_outcome(void *keep, enum status st, struct tape_pos last)

@@ -161,11 +161,8 @@ static void take_report(struct core *c, const struct line_message *m)
     fleet_seen(c->fleet, m->head.agent);
     if (m->head.tape == TAPE_WINDOW)
         note_window(c, m);
-    buf_clear(&c->body);
-    entry_put_report(&c->body, &r);
     // There is room: the turn takes no more than the group holds.
-    if (core_gather(c, (enum tape_kind)m->head.tape, buf_span(&c->body),
-                    m->head.agent) != ST_OK)
+    if (core_gather_report(c, (enum tape_kind)m->head.tape, &r) != ST_OK)
         log_line(LOG_WARN, "a report was left to be sent again", "why=busy");
 }
 

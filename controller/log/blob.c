@@ -88,6 +88,11 @@ enum status blob_get(struct shelf *s, const struct shelf_key *key, struct blob *
 {
     struct span v;
     ST_TRY(shelf_get(s, SHELF_WINDOW, key, &v));
+    return blob_follow(s, v, out);
+}
+
+enum status blob_follow(struct shelf *s, struct span v, struct blob *out)
+{
     ST_TRY(blob_read(v, out));
     if (out->kind != BLOB_SAME)
         return ST_OK;

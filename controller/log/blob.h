@@ -55,6 +55,9 @@ void blob_put_same(struct buf *out, const struct shelf_key *key);
 MUST_USE enum status blob_get(struct shelf *s, const struct shelf_key *key,
                               struct blob *out);
 
+// The same of a value that a walk has brought.
+MUST_USE enum status blob_follow(struct shelf *s, struct span value, struct blob *out);
+
 // ST_CORRUPT, ST_VERSION.
 MUST_USE enum status blob_read(struct span value, struct blob *out);
 

@@ -61,7 +61,7 @@ class Spool:
 
     def connect(self):
         self.flying = set()
-        for _ in range(6):  # a hello may be lost with its connection: agents say it again
+        for _ in range(30):  # a hello may be lost with its connection: agents say it again
             self.agent.close()
             self.agent.connect()
             if self.agent.welcome(20):

@@ -7,6 +7,8 @@
 //   are not measured, then 30 that are.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
 #include "common/drift/builder.h"
 #include "controller/act/act.h"
 #include "controller/watch/watch.h"
@@ -281,6 +283,9 @@ int main(int argc, char **argv)
                          .rounds = argc > 6 ? (uint32_t)atoi(argv[6]) : 190};
     if (g->p.features > 64 || g->p.group > RIG_GROUP || g->p.group == 0)
         return 2;
+    // As the controller does.
+    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
     introduce(g);
     open_fleet(g);
     struct figures folded = measure(g, false), stored = measure(g, true);
