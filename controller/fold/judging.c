@@ -26,8 +26,8 @@ static uint64_t salt_of(const struct fold *f)
 struct due {
     struct shelf_key key;
     uint32_t model, version;
-    uint64_t end;
-    struct pending p;
+    uint64_t end, arrived_ns;
+    struct pending p; // read when it is settled
 };
 
 enum status judging_told(struct fold *f, struct shelf *s, const uint8_t alert[16])
@@ -52,8 +52,7 @@ static enum status carry(struct fold *f, struct shelf *s, uint32_t model,
 }
 
 // The first window of this model that waits. ST_NOTFOUND when there is none.
-static enum status first_due(struct fold *f, struct shelf *s, uint32_t model,
-                             struct due *d)
+static enum status first_due(struct shelf *s, uint32_t model, struct due *d)
 {
     struct shelf_key prefix = key_pendings(model);
     struct shelf_walk w;
@@ -67,7 +66,7 @@ static enum status first_due(struct fold *f, struct shelf *s, uint32_t model,
     d->model = model;
     d->end = load_be64(w.at.bytes + 5);
     d->version = load_be32(w.at.bytes + 13);
-    return pending_get(s, &d->key, &f->pool, &d->p);
+    return pending_arrived(s, &d->key, &d->arrived_ns);
 }
 
 // Late parts join the window that is judged next, if there are any.
@@ -145,6 +144,7 @@ static struct judged_window shown(const struct window *w, const struct panel *pa
 static enum status settle(struct fold *f, struct shelf *s, struct due *d)
 {
     struct progress_model m;
+    ST_TRY(pending_get(s, &d->key, &f->pool, &d->p));
     ST_TRY(progress_get_model(s, d->model, &m));
     ST_TRY(join_carry(f, s, d, &m));
     ST_TRY(shelf_del(s, SHELF_STATE, &d->key));
@@ -161,24 +161,31 @@ static enum status settle(struct fold *f, struct shelf *s, struct due *d)
     return judge(f, s, &j);
 }
 
+static enum status is_due(const struct fold *f, struct shelf *s, const struct due *d,
+                          bool *out)
+{
+    uint64_t now = f->moment.now_ns;
+    *out = now - d->arrived_ns >= f->o.patience_ns;
+    return *out ? ST_OK
+                : progress_reached(s, d->model, now, f->o.patience_ns, d->end, out);
+}
+
 enum status judging_due(struct fold *f, struct shelf *s, uint32_t model)
 {
-    uint64_t now = f->moment.now_ns, low;
-    ST_TRY(progress_low(s, model, now, f->o.patience_ns, &low));
     for (;;) {
         size_t used = f->pool.used;
         struct due d;
-        enum status st = first_due(f, s, model, &d);
+        bool due;
+        enum status st = first_due(s, model, &d);
         if (st == ST_NOTFOUND)
             return ST_OK;
         if (st != ST_OK)
             return st;
-        bool is_due = d.end <= low || now - d.p.arrived_ns >= f->o.patience_ns;
-        if (is_due)
-            ST_TRY(settle(f, s, &d));
-        f->pool.used = used;
-        if (!is_due)
+        ST_TRY(is_due(f, s, &d, &due));
+        if (!due)
             return ST_OK;
+        ST_TRY(settle(f, s, &d));
+        f->pool.used = used;
     }
 }
 
@@ -201,13 +208,13 @@ static enum status is_alone(struct fold *f, struct shelf *s,
     struct shelf_key carried = key_carry(p->model, p->version);
     struct shelf_key prefix = key_pendings(p->model);
     struct shelf_walk walk;
-    uint64_t low;
-    bool found;
+    bool found, reached;
     *alone = false;
     if (!p->key || w->parts > 1 || (w->flags & WINDOW_FLASH))
         return ST_OK;
-    ST_TRY(progress_low(s, p->model, f->moment.now_ns, f->o.patience_ns, &low));
-    if (low < w->end)
+    ST_TRY(progress_reached(s, p->model, f->moment.now_ns, f->o.patience_ns, w->end,
+                            &reached));
+    if (!reached)
         return ST_OK;
     ST_TRY(is_there(s, &carried, &found));
     if (found)

@@ -42,6 +42,19 @@ enum status pending_get(struct shelf *s, const struct shelf_key *key, struct poo
     return read_pending(span_of(copy, v.size), pool, out);
 }
 
+enum status pending_arrived(struct shelf *s, const struct shelf_key *key,
+                            uint64_t *arrived_ns)
+{
+    struct span v;
+    uint8_t format;
+    uint32_t hosts;
+    ST_TRY(shelf_get(s, SHELF_STATE, key, &v));
+    struct cursor c = {v};
+    ST_TRY(cursor_u8(&c, &format));
+    ST_TRY(cursor_be32(&c, &hosts));
+    return format == PENDING_FORMAT ? cursor_be64(&c, arrived_ns) : ST_VERSION;
+}
+
 static enum status put_pending(struct shelf *s, const struct shelf_key *key,
                                const struct pending *p)
 {

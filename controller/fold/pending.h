@@ -26,6 +26,10 @@ struct pending {
 MUST_USE enum status pending_get(struct shelf *s, const struct shelf_key *key,
                                  struct pool *pool, struct pending *out);
 
+// When the first part of what waits at `key` arrived, without reading the rest.
+MUST_USE enum status pending_arrived(struct shelf *s, const struct shelf_key *key,
+                                     uint64_t *arrived_ns);
+
 // Adds one host's part to what waits at `key`, or starts it. `salt` makes the coins of
 // merged sketches: take it from the entry's place. *unmerged counts features whose
 // cells lie on another grid than the others'; the first one stays.

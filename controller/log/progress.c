@@ -80,24 +80,20 @@ enum status progress_put_model(struct shelf *s, uint32_t model,
     return shelf_put(s, SHELF_STATE, &k, span_of(v, sizeof v));
 }
 
-enum status progress_low(struct shelf *s, uint32_t model, uint64_t now_ns,
-                         uint64_t patience_ns, uint64_t *out)
+enum status progress_reached(struct shelf *s, uint32_t model, uint64_t now_ns,
+                             uint64_t patience_ns, uint64_t end_ns, bool *out)
 {
-    uint64_t low = UINT64_MAX;
     struct shelf_key prefix = key_hosts(model);
     struct shelf_walk w;
     struct span v;
     enum status st;
+    *out = true;
     shelf_walk_init(&w, s, SHELF_AGENT, &prefix);
-    while ((st = shelf_walk_next(&w, NULL, &v)) == ST_OK) {
+    while (*out && (st = shelf_walk_next(&w, NULL, &v)) == ST_OK) {
         struct progress_host h;
         ST_TRY(progress_read_host(v, &h));
         bool is_live = now_ns - h.seen_ns < patience_ns;
-        if (is_live && h.watermark < low)
-            low = h.watermark;
+        *out = !is_live || h.watermark >= end_ns;
     }
-    if (st != ST_EMPTY)
-        return st;
-    *out = low;
-    return ST_OK;
+    return !*out || st == ST_EMPTY ? ST_OK : st;
 }

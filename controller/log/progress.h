@@ -4,6 +4,7 @@
 #ifndef KEDGE_CONTROLLER_LOG_PROGRESS_H
 #define KEDGE_CONTROLLER_LOG_PROGRESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -37,10 +38,11 @@ MUST_USE enum status progress_get_model(struct shelf *s, uint32_t model,
 MUST_USE enum status progress_put_model(struct shelf *s, uint32_t model,
                                         const struct progress_model *m);
 
-// The least watermark over the hosts that reported within `patience_ns` of `now_ns`;
-// UINT64_MAX when there is none.
-MUST_USE enum status progress_low(struct shelf *s, uint32_t model, uint64_t now_ns,
-                                  uint64_t patience_ns, uint64_t *out);
+// Whether all hosts that reported within `patience_ns` of `now_ns` are at `end_ns` at
+// least. Ends at the first that is not: while a thousand hosts report one window, nearly
+// every look is short.
+MUST_USE enum status progress_reached(struct shelf *s, uint32_t model, uint64_t now_ns,
+                                      uint64_t patience_ns, uint64_t end_ns, bool *out);
 
 // Bytes back to a struct, for who walks key_hosts.
 MUST_USE enum status progress_read_host(struct span value, struct progress_host *out);
