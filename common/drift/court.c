@@ -89,11 +89,15 @@ static void lay_subjects(struct judge *j)
 {
     const struct baseline *b = j->baseline;
     uint32_t n = 0;
+    j->output = COURT_NOWHERE;
     for (uint32_t i = 0; i < baseline_features(b); i++) {
         j->feature_at[i] = (struct court_place){COURT_NOWHERE, COURT_NOWHERE};
         if (!is_judged(baseline_feature(b, i)))
             continue;
         subject_of_feature(b, i, &j->subject[n]);
+        if (j->output == COURT_NOWHERE && j->subject[n].kind == SUBJECT_NUMERIC &&
+            j->subject[n].role == ROLE_OUTPUT)
+            j->output = n;
         j->feature_at[i].subject = n++;
     }
     for (uint32_t i = 0; i < baseline_features(b); i++) {
@@ -248,14 +252,66 @@ static void cell_values(const struct baseline_feature *f,
     }
 }
 
+// How far single rows may lie from the learned level, in sd of a row, before the
+// farthest of them is held there; and the mean that no longer shows its other rows.
+#define WILD_SD 30.0
+#define WILD_LOST 1e9
+
+// The mean with its farthest row held: no single record makes an alarm, or hides one.
+// False when that row has swallowed all others.
+static bool tame_mean(const struct baseline_scalar *f, const struct moments *m,
+                      double *out)
+{
+    double scale = f->scale, mu = f->learned.mu, n = (double)m->n;
+    double reach = WILD_SD * sqrt(f->variance) + 1e-9;
+    double mean = moments_mean(m) * scale;
+    double high = m->max * scale, low = m->min * scale;
+    if (scale < 0) {
+        double swap = high;
+        high = low;
+        low = swap;
+    }
+    *out = mean;
+    if (!(high > mu + reach) && !(low < mu - reach))
+        return true;
+    double most = fmax(fabs(high), fabs(low));
+    if (!(most < WILD_LOST * (reach + fabs(mu))))
+        return false;
+    double above = high > mu + reach ? high - (mu + reach) : 0;
+    double below = low < mu - reach ? (mu - reach) - low : 0;
+    *out = mean - (above - below) / n;
+    return true;
+}
+
 static void scalar_value(const struct baseline_scalar *f, const struct profile *p,
                          struct subject_window *w)
 {
     const struct moments *m = profile_moments(p);
     w->rows = m->n;
-    w->value[0] = moments_mean(m) * f->scale;
     w->variance[0] = f->variance / fmax((double)m->n, 1);
-    w->valid[0] = m->n > 0 && isfinite(w->value[0]);
+    w->valid[0] = m->n > 0 && tame_mean(f, m, &w->value[0]) && isfinite(w->value[0]);
+}
+
+// One pair may not make a correlation: its share of the squares says whether it does.
+#define LEVERAGE_MOST 0.5
+
+static bool is_one_pair(double mean, double min, double max, double squares)
+{
+    double up = max - mean, down = mean - min;
+    double far = up > down ? up : down;
+    return !(far * far <= LEVERAGE_MOST * squares);
+}
+
+static bool has_leverage(const struct judge *j, const struct profile *p)
+{
+    const struct comoments *c = profile_comoments(p);
+    const struct moments *x = profile_moments(p);
+    if (x->n > 0 && is_one_pair(c->mean_x.high, x->min, x->max, c->m2_x.high))
+        return true;
+    const struct profile *output =
+        j->output == COURT_NOWHERE ? NULL : j->shown[j->output];
+    const struct moments *y = output ? profile_moments(output) : NULL;
+    return y && y->n > 0 && is_one_pair(c->mean_y.high, y->min, y->max, c->m2_y.high);
 }
 
 bool court_values(const struct judge *j, uint32_t subject, struct subject_window *w,
@@ -275,7 +331,8 @@ bool court_values(const struct judge *j, uint32_t subject, struct subject_window
     const struct baseline_feature *f = baseline_feature(j->baseline, s->index);
     if (s->kind == SUBJECT_CONTRIBUTION) {
         w->rows = profile_comoments(p)->n;
-        w->valid[0] = sealed_contribution(p, &w->value[0], &w->variance[0]);
+        w->valid[0] = !has_leverage(j, p) &&
+                      sealed_contribution(p, &w->value[0], &w->variance[0]);
         w->value[0] -= f->fci;
         return w->valid[0];
     }

@@ -36,6 +36,7 @@ struct judge {
     struct judge_settings settings;
     uint64_t fingerprint; // of the baseline's layout
     uint32_t subjects;
+    uint32_t output; // the subject of the prediction, or COURT_NOWHERE
     struct subject *subject;
     struct subject_state *state;
     struct court_pool *pool;

@@ -259,6 +259,65 @@ static void one_wild_value_changes_no_verdict(void **state)
     }
 }
 
+// Puts one wild record into every column and signal of the window: the pair as well.
+static void spoil(struct world *w, uint32_t h)
+{
+    static const double wild[] = {1e308, -1e308, 1e6, -1e6, INFINITY, NAN};
+    double v = wild[h % 6], p = wild[(h / 6) % 6];
+    double loss = isfinite(v) ? fabs(v) : 1e300;
+    for (int f = 0; f < WORLD_FEATURES; f++) {
+        struct profile_column one = {.f64 = &v, .n = 1, .prediction = &p};
+        if (f != WORLD_C)
+            profile_update(w->profile[f], &one);
+    }
+    profile_update(w->profile[WORLD_FEATURES],
+                   &(struct profile_column){.f64 = &loss, .n = 1});
+    profile_update(w->profile[WORLD_FEATURES + 1],
+                   &(struct profile_column){.f64 = &loss, .n = 1});
+}
+
+// The window in which each subject speaks first, 0 for never.
+static void first_alarms(const struct bend *bend, bool wild, uint32_t *at)
+{
+    static struct world w;
+    struct judgement got;
+    struct judge *j;
+    struct judge_settings settings = judge_defaults();
+    world_open(&w, 31, 400, 400);
+    assert_int_equal(judge_open(w.baseline, &settings, &j), ST_OK);
+    for (uint32_t h = 1; h <= 72; h++) {
+        const struct drift_window *now = world_window(&w, h > 36 ? bend : &straight);
+        if (wild)
+            spoil(&w, h);
+        assert_int_equal(judge_window(j, now, &got), ST_OK);
+        for (uint32_t i = 0; i < got.alarms; i++)
+            if (got.alarm[i].kind == ALARM_OPEN && at[got.alarm[i].subject] == 0)
+                at[got.alarm[i].subject] = h;
+    }
+    judge_close(j);
+    world_close(&w);
+}
+
+// Neither does one record in each window raise an alarm, nor does it hide a drift: what
+// speaks without them speaks with them, at most three windows later.
+static void one_record_neither_makes_nor_hides_an_alarm(void **state)
+{
+    (void)state;
+    static const struct bend bends[] = {{0}, {.shift = 0.6}, {.missing = 0.2}};
+    for (size_t b = 0; b < sizeof bends / sizeof *bends; b++) {
+        uint32_t plain[32] = {0}, spoilt[32] = {0};
+        first_alarms(&bends[b], false, plain);
+        first_alarms(&bends[b], true, spoilt);
+        for (int i = 0; i < 32; i++) {
+            assert_true(spoilt[i] == 0 || spoilt[i] > 36);
+            if (plain[i] && i < WORLD_FEATURES)
+                assert_in_range(spoilt[i], plain[i], plain[i] + 3);
+            if (!plain[i])
+                assert_int_equal(spoilt[i], 0);
+        }
+    }
+}
+
 static void a_foreign_grid_and_a_foreign_name_are_counted_not_judged(void **state)
 {
     struct scene *s = *state;
@@ -480,6 +539,7 @@ int main(void)
         SCENE(distances_are_pooled_since_the_change),
         SCENE(a_restart_forgets_evidence_and_alerts),
         SCENE(few_rows_are_insufficient_and_say_how_many_more),
+        cmocka_unit_test(one_record_neither_makes_nor_hides_an_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
