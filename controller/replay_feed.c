@@ -180,8 +180,9 @@ static void join(struct replay_feed *f, const struct late_label *l)
 {
     if (l->version != f->version)
         return;
-    add_one(f->label, l->truth);
     double served = l->prediction[l->version];
+    profile_update(f->label, &(struct profile_column){
+                                 .f64 = &l->truth, .prediction = &served, .n = 1});
     if (f->plan->performance == PERFORMANCE_NONE || isnan(served))
         return;
     add_one(f->loss, fabs(served - l->truth));

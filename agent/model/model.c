@@ -463,7 +463,7 @@ static void count_loss(struct model *m, const struct labels_match *match, double
     double loss = fabs(bias); // for probabilities too: what a baseline learns
     double delay_s =
         (double)(t > match->predicted_ns ? t - match->predicted_ns : 0) / 1e9;
-    bool is_full = pane_number(p, "label", FEATURE_LABEL, label) != ST_OK ||
+    bool is_full = pane_label(p, label, match->score) != ST_OK ||
                    pane_number(p, "loss", FEATURE_SIGNAL, loss) != ST_OK ||
                    pane_number(p, "bias", FEATURE_SIGNAL, bias) != ST_OK ||
                    pane_number(p, "label_delay_s", FEATURE_SIGNAL, delay_s) != ST_OK;

@@ -491,6 +491,16 @@ enum status pane_row(struct pane *p, const struct observation *o, double predict
     return st;
 }
 
+enum status pane_label(struct pane *p, double label, double prediction)
+{
+    const struct datum d = {.name = span_text("label"),
+                            .side = SIDE_LABEL,
+                            .kind = isnan(label) ? DATUM_MISSING : DATUM_NUMBER,
+                            .number = label};
+    p->values++;
+    return count_datum(p, &d, UINT32_MAX, prediction);
+}
+
 enum status pane_number(struct pane *p, const char *name, enum feature_role role,
                         double value)
 {

@@ -94,7 +94,11 @@ void pane_close(struct pane *p); // NULL is fine
 MUST_USE enum status pane_row(struct pane *p, const struct observation *o,
                               double prediction);
 
-// Counts one number of a label or of a signal that the agent makes.
+// Counts a label beside the prediction that it belongs to, so that the window's
+// co-moments tell how the two move together.
+MUST_USE enum status pane_label(struct pane *p, double label, double prediction);
+
+// Counts one number of a signal that the agent makes.
 MUST_USE enum status pane_number(struct pane *p, const char *name,
                                  enum feature_role role, double value);
 

@@ -81,7 +81,10 @@ static const struct question questions[] = {
      "model.show",
      {"model"},
      false,
-     {"model owner tags state judged_until newest=comparison.version "
+     {"model owner tags state judged_until label_coverage=performance.label_coverage "
+      "mae=performance.mae calibration=performance.calibration_in_the_large "
+      "slope=performance.calibration_slope auc=performance.auc "
+      "newest=comparison.version "
       "against=comparison.against deployment=comparison.verdict "
       "rows_needed=comparison.rows_needed contest=comparison.contest "
       "contest_rows_needed=comparison.contest_rows_needed loss=comparison.loss "

@@ -9,7 +9,7 @@
 
 #include "common/base/mem.h"
 
-#define COLUMNS_MAX 16u
+#define COLUMNS_MAX 24u
 #define WORD_MAX 64u
 #define WIDTH_MAX 56u // of one cell of a table; longer texts are cut, by JSON never
 

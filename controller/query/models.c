@@ -8,6 +8,7 @@
 #include "common/drift/baseline.h"
 #include "common/drift/verdict.h"
 #include "controller/log/cases.h"
+#include "controller/log/grades.h"
 #include "controller/log/progress.h"
 #include "controller/log/serving.h"
 #include "controller/log/standing.h"
@@ -83,6 +84,42 @@ static void write_host(struct call *c, const struct serving_host *h)
     json_object_end(c->j);
 }
 
+static void write_figure(struct call *c, const char *key, double v)
+{
+    json_key(c->j, key);
+    if (isfinite(v))
+        json_f64(c->j, v);
+    else
+        json_null(c->j);
+}
+
+// From the labels that came, of the last windows.
+static enum status write_performance(struct call *c, uint32_t model)
+{
+    struct grades g;
+    struct grades_figures f;
+    enum status st = grades_get(c->s, model, &g);
+    if (st == ST_NOTFOUND)
+        return ST_OK;
+    ST_TRY(st);
+    grades_figures(&g, &f);
+    json_key(c->j, "performance");
+    json_object(c->j);
+    json_key_cstr(c->j, "version", g.version);
+    json_key_time(c->j, "judged_until", g.judged_ns);
+    write_figure(c, "label_coverage", f.coverage);
+    write_figure(c, "mae", f.mae);
+    write_figure(c, "bias", f.bias);
+    write_figure(c, "calibration_in_the_large", f.in_the_large);
+    write_figure(c, "calibration_slope", f.slope);
+    write_figure(c, "auc", f.auc);
+    write_figure(c, "auc_sd", f.auc_sd);
+    write_figure(c, "estimate_without_labels", f.estimate);
+    json_key_cstr(c->j, "estimate_note", f.estimate_note);
+    json_object_end(c->j);
+    return ST_OK;
+}
+
 // How the newest version does against the one before it.
 static void write_standing(struct call *c, const struct standing *s)
 {
@@ -150,6 +187,7 @@ enum status answer_model_show(struct call *c)
     json_key_cstr(c->j, "state", state);
     json_key_time(c->j, "judged_until", progress.judged_ns);
     json_key_u64(c->j, "rows_too_late", progress.too_late);
+    ST_TRY(write_performance(c, model));
     ST_TRY(write_comparison(c, model));
     struct shelf_key versions = key_versions(model);
     json_key(c->j, "versions");

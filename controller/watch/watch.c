@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/drift/deploy.h"
 #include "controller/log/cases.h"
+#include "controller/log/grades.h"
 #include "controller/log/serving.h"
 #include "controller/log/standing.h"
 #include "controller/watch/alert.h"
@@ -278,6 +279,26 @@ static enum status set_page(struct watch *w, struct shelf *s, struct judge *judg
     return ST_OK;
 }
 
+// The newest version's grades; before any version was attested, whatever serves.
+static enum status grade(struct shelf *s, const struct judged_window *win,
+                         const struct course *c, const struct drift_window *dw)
+{
+    struct grades g;
+    if (c->newest.no && c->newest.no != win->version_no)
+        return ST_OK;
+    enum status st = grades_get(s, win->model_no, &g);
+    if (st != ST_OK && st != ST_NOTFOUND)
+        return st;
+    if (st == ST_NOTFOUND || !span_is(win->version, g.version)) {
+        g = (struct grades){.windows = 0};
+        size_t n =
+            win->version.size < GRADES_NAME_MAX ? win->version.size : GRADES_NAME_MAX;
+        memcpy(g.version, win->version.data, n);
+    }
+    grades_add(&g, dw);
+    return grades_put(s, win->model_no, &g);
+}
+
 static enum status judge_it(struct watch *w, struct shelf *s,
                             const struct judged_window *win,
                             const struct fold_moment *now, struct effects *out,
@@ -304,6 +325,8 @@ static enum status judge_it(struct watch *w, struct shelf *s,
     struct course course;
     course_init(&course);
     st = course_load(s, win->model_no, &course);
+    if (st == ST_OK && !win->is_flash)
+        st = grade(s, win, &course, &dw);
     if (st == ST_OK)
         st = review(w, s, win, judge, &course, &dw, now, out, changed);
     course_fini(&course);
