@@ -27,6 +27,7 @@
 // processor) is no silence of the handler: a turn counts as this much at most.
 #define ZAP_TURN_NS (250 * NS_PER_MS)
 #define COUNTS_NS NS_PER_S
+#define SEND_MAX 128 // messages for one agent: a greeting brings its baselines at once
 #define ENDS "inproc://kedge.gate.ends"
 #define TAKE_MAX 64 // messages from one port before the others have their turn
 
@@ -38,7 +39,7 @@ struct gate {
     uint32_t under_way;
     uint64_t under_way_bytes; // an estimate: falls with the number, not with the bytes
     uint64_t zap_ns, zap_silence_ns; // last looked at; silent for
-    uint64_t counts_ns;
+    uint64_t counts_ns, now_ns;
     bool must_stop;
 };
 
@@ -51,7 +52,7 @@ static enum status open_ports(struct gate *g, void *context,
                                 .frame_bytes = PORT_AGENT_FRAME_BYTES,
                                 .handshake_ms = 30000,
                                 .receive_hwm = 4,
-                                .send_hwm = 16};
+                                .send_hwm = SEND_MAX};
     ST_TRY(port_open(context, &port, &g->agents));
     ST_TRY(ends_open(context, g->agents, ENDS, &g->ends));
     port = (struct port_options){.endpoint = o->enrol_endpoint,
@@ -171,9 +172,11 @@ static void take_report(struct gate *g, struct peer *p, const struct wire_row *r
         hostile(g, p, m, st);
         return;
     }
-    if (p->under_way >= PEERS_CREDIT) {
+    if (p->under_way >= (g->under_way < PEERS_BUSY ? PEERS_CREDIT : PEERS_SHARE)) {
         g->counts.overdrawn++;
         p->dropped++;
+        if (peers_overdraws(p, g->now_ns))
+            hostile(g, p, m, ST_FULL);
         return;
     }
     p->under_way++;
@@ -227,6 +230,8 @@ static void take_agent(struct gate *g, const struct port_message *m)
     }
     if (row->is_durable)
         take_report(g, p, row, m);
+    else if (!peers_may_speak(p, g->now_ns))
+        hostile(g, p, m, ST_FULL);
     else
         pass_on(g, p, row->kind == WIRE_HELLO ? LINE_HELLO : LINE_BEAT, 0, m);
 }
@@ -501,6 +506,7 @@ static void turn(struct gate *g)
         g->must_stop = true;
         return;
     }
+    g->now_ns = clock_mono_ns();
     take_line(g);
     take_ends(g);
     take_some(g, g->ops, take_op);

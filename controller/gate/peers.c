@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/span.h"
 #include "common/base/table.h"
@@ -129,6 +130,26 @@ enum peers_place peers_place(const struct peer *p, const uint8_t id[5])
     // The first byte is zero; the rest counts up, and may wrap after 2^32 connections.
     int32_t ahead = (int32_t)(load_be32(id + 1) - load_be32(p->id + 1));
     return ahead == 0 ? PEERS_SAME : ahead > 0 ? PEERS_NEWER : PEERS_OLDER;
+}
+
+// Each one is paid with a second; a debt of PEERS_SMALL seconds is allowed.
+bool peers_may_speak(struct peer *p, uint64_t now_ns)
+{
+    if (p->small_ns < now_ns)
+        p->small_ns = now_ns;
+    if (p->small_ns - now_ns >= PEERS_SMALL * NS_PER_S)
+        return false;
+    p->small_ns += NS_PER_S;
+    return true;
+}
+
+bool peers_overdraws(struct peer *p, uint64_t now_ns)
+{
+    if (p->second != now_ns / NS_PER_S) {
+        p->second = now_ns / NS_PER_S;
+        p->overdrawn = 0;
+    }
+    return ++p->overdrawn >= PEERS_OVERDRAWN_MAX;
 }
 
 uint32_t peers_connected(const struct peers *p)

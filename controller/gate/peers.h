@@ -12,6 +12,14 @@
 
 #define PEERS_MAX 200000u
 #define PEERS_CREDIT 64u // reports of one agent under way to the fold
+// The same while so many of all agents are: then each gets little more than the credit
+// that it was told, and one that takes no notice of it cannot fill the queue.
+#define PEERS_BUSY 128u
+#define PEERS_SHARE 8u
+// Hellos and beats: so many at once, and one more each second.
+#define PEERS_SMALL 32u
+// Reports beyond its credit within a second, until its connection is cut.
+#define PEERS_OVERDRAWN_MAX 512u
 
 struct peer {
     uint8_t key[32];
@@ -21,6 +29,9 @@ struct peer {
     int fd;            // that connection's
     uint32_t under_way;
     uint64_t reports, dropped, hostile;
+    uint64_t small_ns; // mono: until when its hellos and beats are used up
+    uint64_t second;   // that is counted in
+    uint32_t overdrawn;
 };
 
 struct peers;
@@ -49,6 +60,11 @@ struct peer *peers_by_agent(struct peers *p, const uint8_t agent[16]);
 // connection of the same key is told from a newer one.
 enum peers_place { PEERS_SAME, PEERS_NEWER, PEERS_OLDER };
 enum peers_place peers_place(const struct peer *p, const uint8_t id[5]);
+
+// Takes one hello or beat from its quota; false: it is used up.
+bool peers_may_speak(struct peer *p, uint64_t now_ns);
+// Counts one report beyond its credit; true: too many of them.
+bool peers_overdraws(struct peer *p, uint64_t now_ns);
 
 uint32_t peers_connected(const struct peers *p);
 
