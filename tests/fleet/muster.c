@@ -22,6 +22,7 @@
 #define MESSAGE_MAX 65536
 #define STEP_NS (60 * NS_PER_S)
 #define CODE_CONFLICT 6
+#define REFUSALS_MAX 100u
 
 struct guest {
     void *socket; // NULL: a free place
@@ -36,7 +37,7 @@ struct muster {
     struct buf json;
     struct buf line, token_bytes;
     struct join_token token;
-    uint32_t token_left;
+    uint32_t token_left, refusals;
     uint8_t *memory; // of the pools
     struct pool token_pool, pool;
     void *context;
@@ -177,6 +178,20 @@ static void take_grant(struct muster *m, struct guest *g, struct span in)
     g->socket = NULL;
 }
 
+// A busy controller says so: then it is asked again.
+static void take_refusal(struct muster *m, struct guest *g, struct span in)
+{
+    struct enrol_refusal r = {0};
+    uint32_t number = g->number;
+    if (message_decode(&enrol_refusal_message, in, &m->pool, &r) != ST_OK ||
+        ++m->refusals > REFUSALS_MAX)
+        swarm_die("host %u was not enrolled: %u %.*s", number, r.code, (int)r.why.size,
+                  r.why.size ? (const char *)r.why.data : "");
+    (void)zmq_close(g->socket);
+    m->token_left = 0;
+    begin(m, g, number);
+}
+
 static void take(struct muster *m, struct guest *g)
 {
     char type[ENVELOPE_TYPE_MAX];
@@ -196,7 +211,7 @@ static void take(struct muster *m, struct guest *g)
     else if (span_is(what, enrol_grant_message.type))
         take_grant(m, g, in);
     else
-        swarm_die("host %u was not enrolled", g->number);
+        take_refusal(m, g, in);
 }
 
 static void wait_for_guests(struct muster *m)
