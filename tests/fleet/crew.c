@@ -23,6 +23,7 @@
 #define HELLO_AGAIN_NS (5 * NS_PER_S)
 #define LOST_NS (60 * NS_PER_S) // unanswered for so long: the connection is gone
 #define SWEEP_NS (50 * NS_PER_MS)
+#define CONNECT_AT_ONCE 25u // in a sweep: agents start with a delay of their own
 #define EVENTS 256
 #define BODY_MAX (1u << 20)
 
@@ -51,7 +52,7 @@ struct crew {
     const struct swarm_plan *plan;
     struct swarm_tally *tally;
     enum swarm_phase phase;
-    uint32_t members;
+    uint32_t members, connected; // the first so many have a socket
     struct member *member;
     void *context;
     int epoll;
@@ -406,7 +407,9 @@ static void sweep(struct crew *c)
     if (c->now_ns - c->sweep_ns < SWEEP_NS)
         return;
     c->sweep_ns = c->now_ns;
-    for (uint32_t i = 0; i < c->members; i++) {
+    for (uint32_t i = 0; i < CONNECT_AT_ONCE && c->connected < c->members; i++)
+        connect_member(c, &c->member[c->connected++]);
+    for (uint32_t i = 0; i < c->connected; i++) {
         struct member *m = &c->member[i];
         if (m->is_welcome && m->flights > 0 && c->now_ns - m->answer_ns > LOST_NS) {
             m->is_welcome = false;
@@ -452,8 +455,6 @@ static void enter(struct crew *c, enum swarm_phase phase)
     c->phase = phase;
     for (uint32_t i = 0; i < c->members; i++) {
         struct member *m = &c->member[i];
-        if (phase == SWARM_CONNECT)
-            connect_member(c, m);
         if (phase == SWARM_RETURN) {
             m->is_welcome = m->has_returned = false;
             m->hello_ns = 0;

@@ -20,7 +20,7 @@
 #define AT_ONCE 48u
 #define TOKEN_USES 1024u
 #define MESSAGE_MAX 65536
-#define STEP_NS (60 * NS_PER_S)
+#define STEP_NS (240 * NS_PER_S)
 #define CODE_CONFLICT 6
 #define REFUSALS_MAX 100u
 

@@ -244,12 +244,15 @@ static void print(const struct swarm *s, bool has_returned)
     mem_free(all);
 }
 
-static void run_all(struct swarm *s, bool is_known, bool wants_restart)
+static void run_all(struct swarm *s, const char *memory, bool is_known,
+                    bool wants_restart)
 {
     start_workers(s);
     s->enrol_s = pass(s, SWARM_ENROL);
     if (!is_known)
         s->enter_s = pass(s, SWARM_ENTER);
+    if (memory[0])
+        remember(s, memory, s->ground->first_ns);
     s->connect_s = pass(s, SWARM_CONNECT);
     s->attest_s = pass(s, SWARM_ATTEST);
     report(s);
@@ -336,7 +339,7 @@ static int run(void *program, const struct command_line *line)
     if (st != ST_OK)
         swarm_die("windows cannot be recorded: %s", status_text(st));
     bool wants_restart = command_flag(line, "restart") && s->server.folder[0];
-    run_all(s, is_known, wants_restart);
+    run_all(s, memory, is_known, wants_restart);
     print(s, wants_restart);
     if (memory[0])
         remember(s, memory, next_ns(s));
