@@ -53,7 +53,7 @@ def test_one_that_takes_no_notice_of_its_credit_is_stopped_alone(controller, adm
     assert is_served(honest)
     assert memory(controller) - before < 100_000  # KiB; the sanitizer keeps what is freed
     wild.drain(1)
-    assert 0 < len(wild.acked) < 3000
+    assert len(wild.acked) < 3000  # its connection was cut, acknowledgements may be lost with it
     wild.close()
 
 
