@@ -57,7 +57,9 @@ def test_every_column_is_as_numpy_says(bike):
             below, upto = (x < column[name_of]).mean(), (x <= column[name_of]).mean()
             assert below - 0.01 <= rank <= upto + 0.01
         bounds = column["upper_bounds"]
-        if len(column["cells"]) == 64:  # else one cell for each value
+        # With fewer values each may have a cell, which depends on what the sketch kept.
+        if len(set(values)) > 200:
+            assert len(column["cells"]) == 64
             want = numpy.bincount(numpy.searchsorted(bounds, x), minlength=64)
             assert list(want) == column["cells"]
 
