@@ -154,8 +154,6 @@ SHORT = {
     "house": (None, lambda: pytest("tests/house"), "the rules of the house"),
     "unit": (build_asan, lambda: ctest(ASAN, "unit"), "C tests of each room"),
     "fuzz": (build_asan, lambda: ctest(ASAN, "fuzz"), "corpora and seeded mutations"),
-    "conformance": (build_asan, lambda: pytest("tests/conformance"),
-                    "the wire in Python against the wire in C"),
     "docs": (build_asan, lambda: pytest("tests/docs"), "links and examples of the docs"),
     "conformance": (build_asan, lambda: pytest("tests/conformance"),
                     "the wire against its second implementation"),
