@@ -5,10 +5,13 @@
 
 #include "agent/intake/body.h"
 #include "agent/intake/chat.h"
+#include "agent/intake/feed.h"
 #include "agent/intake/otlp.h"
 #include "agent/intake/route.h"
 #include "agent/intake/sheet.h"
 #include "common/base/mem.h"
+
+#define FORMAT_BYTES 64
 
 enum reader {
     READ_NOTHING,
@@ -17,6 +20,7 @@ enum reader {
     READ_METRICS,
     READ_EVENTS,
     READ_SHEET,
+    READ_LINES,
 };
 
 struct message {
@@ -26,6 +30,9 @@ struct message {
     struct otlp otlp;
     struct events events;
     struct sheet sheet;
+    struct feed *lines; // of the message under way
+    struct mapping mapping;
+    char given_model[OBSERVATION_NAME_MAX + 1]; // for the mapping
     enum reader reader;
     // Of the last request, for its answer.
     bool is_foreign; // it was none of a model
@@ -64,6 +71,7 @@ void message_close(struct message *m)
     otlp_fini(&m->otlp);
     events_fini(&m->events);
     sheet_fini(&m->sheet);
+    feed_close(m->lines);
     mem_free(m);
 }
 
@@ -75,6 +83,8 @@ struct span message_model(const struct message *m)
 enum status message_assume(struct message *m, struct span model, struct span version)
 {
     ST_TRY(word_set(&m->teller.given_model, model));
+    memcpy(m->given_model, m->teller.given_model.data, m->teller.given_model.size);
+    m->mapping.model = model.size > 0 ? m->given_model : NULL;
     return word_set(&m->teller.given_version, version);
 }
 
@@ -161,6 +171,21 @@ static enum reader begin_sheet(struct message *m)
     return READ_SHEET;
 }
 
+static enum reader begin_lines(struct message *m, struct span path)
+{
+    char format[FORMAT_BYTES];
+    size_t skip = sizeof ROUTE_LINES_PREFIX - 1, size = path.size - skip;
+    feed_close(m->lines);
+    m->lines = NULL;
+    if (size >= sizeof format)
+        return READ_NOTHING;
+    memcpy(format, path.data + skip, size);
+    format[size] = '\0';
+    enum status st =
+        feed_open(FEED_TAIL, format, &m->mapping, m->teller.sink, &m->lines);
+    return st == ST_OK ? READ_LINES : READ_NOTHING;
+}
+
 static enum reader begin_event(struct message *m, const struct message_head *head)
 {
     enum body_family family;
@@ -197,6 +222,8 @@ static enum reader begin_request(struct message *m, const struct message_head *h
         return begin_body(m, BODY_WHOLE);
     case ROUTE_SELDON:
         return begin_body(m, BODY_SELDON);
+    case ROUTE_LINES:
+        return begin_lines(m, head->path);
     case ROUTE_PREDICT:
     case ROUTE_OTHER:
         break;
@@ -209,7 +236,8 @@ static enum reader begin_answer(struct message *m, const struct message_head *he
     teller_begin(&m->teller, m->teller.now_ns, SIDE_OUTPUT);
     m->teller.model = m->asked_model;
     m->teller.version = m->asked_version;
-    if (head->status != 200 || m->asked == ROUTE_METRICS || m->is_foreign)
+    if (head->status != 200 || m->asked == ROUTE_METRICS || m->asked == ROUTE_LINES ||
+        m->is_foreign)
         return READ_NOTHING;
     if (m->asked == ROUTE_CHAT) {
         chat_begin_answer(&m->chat, has_type(head, "text/event-stream"));
@@ -251,6 +279,8 @@ enum status message_bytes(struct message *m, struct span bytes)
         return events_bytes(&m->events, bytes);
     case READ_SHEET:
         return sheet_bytes(&m->sheet, bytes);
+    case READ_LINES:
+        return feed_bytes(m->lines, bytes, m->teller.now_ns);
     }
     return ST_OK;
 }
@@ -270,6 +300,8 @@ static enum status end_reader(struct message *m)
         return events_end(&m->events);
     case READ_SHEET:
         return sheet_end(&m->sheet);
+    case READ_LINES:
+        return feed_end(m->lines);
     }
     return ST_OK;
 }

@@ -78,6 +78,7 @@ void route_of(struct span path, struct route *out)
         {"/api/v1.0/predictions", ROUTE_SELDON},
         {"/v1/chat/completions", ROUTE_CHAT},
         {"/v1/metrics", ROUTE_METRICS},
+        {ROUTE_LINES_PREFIX, ROUTE_LINES},
     };
     path = until(path, "?#");
     *out = (struct route){.kind = ROUTE_OTHER};

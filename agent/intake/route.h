@@ -7,6 +7,9 @@
 #include "agent/intake/word.h"
 #include "common/base/span.h"
 
+// Behind it stands how the lines are written.
+#define ROUTE_LINES_PREFIX "/lines/"
+
 enum route_kind {
     ROUTE_OTHER,
     ROUTE_PREDICT, // TensorFlow Serving, KServe V1 and V2
@@ -15,6 +18,7 @@ enum route_kind {
     ROUTE_SELDON,
     ROUTE_CHAT,
     ROUTE_METRICS, // OTLP
+    ROUTE_LINES,   // of a file, by its format
 };
 
 struct route {

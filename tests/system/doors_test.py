@@ -171,6 +171,16 @@ def test_batches_packed_bodies_and_bad_events_among_good_ones(posted):
     posted.wait("five rows", lambda: posted.model("kpi")["observed"] >= before + 5)
 
 
+def test_lines_of_a_file_may_be_posted(posted):
+    before = posted.model("given")["observed"]  # the door's model goes before the lines'
+    body = (doors_rig.PAYLOADS / "12-sagemaker-capture.jsonl").read_bytes()
+    assert posted.post("/lines/sagemaker-data-capture", body)[0] == 200
+    posted.wait("the rows", lambda: posted.model("given")["observed"] > before)
+    foreign = posted.door("http")["foreign"]
+    assert posted.post("/lines/no-such-format", b"{}\n")[0] == 200
+    posted.wait("the count", lambda: posted.door("http")["foreign"] == foreign + 1)
+
+
 def test_limits_are_answered_and_counted(posted):
     bearer = {"Authorization": "Bearer s3cret"}
     assert posted.post("/x", b"{}", door="small")[0] == 401
