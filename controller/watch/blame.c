@@ -17,8 +17,10 @@
 #define CONTRADICTED_SURE 0.7
 #define OWN_OF_KPI 0.35
 #define CHANGED 1.8
-#define KPI_MOVED 3.0  // gain or effect from which on the KPI counts as having moved
-#define STANDS_OUT 0.3 // evidence below which the first suspect is none
+#define KPI_MOVED 3.0    // gain or effect from which on the KPI counts as having moved
+#define STANDS_ALONE 0.9 // share of a suspect without a rival
+#define STILL_KPI_SURE 0.4 // at most, where the KPI shows nothing
+#define STANDS_OUT 0.3     // evidence below which the first suspect is none
 
 // --- Explaining away
 
@@ -260,7 +262,9 @@ static void conclude(const struct blame_case *c, const struct board *b,
                      const struct blame_map *map, struct blame_answer *a)
 {
     const struct blame_finding *top = a->suspects ? &a->finding[a->rank[0]] : NULL;
-    a->confidence = top ? blame_map_apply(map, top->share) : 0;
+    // One that explains little of what moved has a rival that nobody measures.
+    a->certainty = top ? top->share * top->coverage : 0;
+    a->confidence = top ? blame_map_apply(map, a->certainty) : 0;
     // Without a known way to the KPI it may be chance.
     if (top && c->kpi != BLAME_NONE && !b->reaches[top->entity])
         a->confidence *= NO_PATH_SURE;
@@ -271,6 +275,8 @@ static void conclude(const struct blame_case *c, const struct board *b,
                      a->kpi.gain >= KPI_MOVED;
     if (!top || !kpi_moved || top->evidence < STANDS_OUT)
         a->verdict = BLAME_NOTHING;
+    if (!kpi_moved && a->confidence > STILL_KPI_SURE)
+        a->confidence = STILL_KPI_SURE;
 }
 
 static enum status judge(const struct blame_case *c, const struct blame_map *map,

@@ -67,17 +67,18 @@ struct blame_finding {
     bool is_source;        // judged by its children
 };
 
-// Maps the raw share of the first suspect to how often such answers were right. It
+// Maps the certainty of the first suspect to how often such answers were right. It
 // never claims more than its highest point.
 struct blame_map {
-    uint32_t points; // 0: neutral, the share itself, at most BLAME_NEUTRAL_MAX
-    double share[BLAME_STATE_MAX]; // rising
+    uint32_t points; // 0: neutral, the certainty itself, at most BLAME_NEUTRAL_MAX
+    double share[BLAME_STATE_MAX]; // certainties, rising
     double right[BLAME_STATE_MAX]; // not falling
 };
 #define BLAME_NEUTRAL_MAX 0.6
 
 struct blame_answer {
     enum blame_verdict verdict;
+    double certainty;  // of the first suspect: its share, as far as it covers the damage
     double confidence; // mapped
     struct blame_onset kpi;
     bool has_kpi_series;

@@ -12,6 +12,8 @@
 // Puts those in order that moved no more than noise does; too little to matter
 // otherwise.
 #define FAINT 1e-6
+#define MAD_TO_SD 1.4826
+#define JUMPS_LEAST 8u
 #define SECOND 0.2 // weight of what agrees with the best
 
 // --- Agreement with the KPI
@@ -31,6 +33,29 @@ static void align_splits(const struct splits *kpi, double early, uint32_t count,
     }
 }
 
+// How much the KPI jumps from window to window before the search. A level that changed
+// back then for reasons of its own widens every other measure of noise, but not this.
+static double jumps(const struct blame_case *c, const double *value, double *room)
+{
+    uint32_t n = 0;
+    for (uint32_t k = c->first + 1; k < c->search; k++)
+        if (!isnan(value[k]) && !isnan(value[k - 1]))
+            room[n++] = fabs(value[k] - value[k - 1]);
+    return n < JUMPS_LEAST ? 0 : MAD_TO_SD * median_of(room, n) / sqrt(2);
+}
+
+static struct scale kpi_scale(const struct blame_case *c, struct divider *d,
+                              const struct scale *usual)
+{
+    struct scale own = usual[c->kpi_signal];
+    double jump = jumps(c, c->signal[c->kpi_signal].value, d->z);
+    if (jump > 0 && jump < own.noise) {
+        own.spread *= jump / own.noise;
+        own.noise = jump;
+    }
+    return own;
+}
+
 // The KPI's own splits, or the reported window when it has no series that tells.
 static bool kpi_splits(const struct blame_case *c, struct divider *d,
                        const struct scale *scale, struct splits *out)
@@ -40,13 +65,13 @@ static bool kpi_splits(const struct blame_case *c, struct divider *d,
     if (last < c->search)
         last = c->search;
     if (c->kpi_signal != BLAME_NONE) {
-        divide(c, d, c->signal[c->kpi_signal].value, &scale[c->kpi_signal], last, out);
+        struct scale own = kpi_scale(c, d, scale);
+        divide(c, d, c->signal[c->kpi_signal].value, &own, last, out);
         if (out->onset.is_known) {
             // Whether it moved at all is asked in its own noise: a KPI that is steadier
             // than the floor of effects may well have moved by less than that.
-            const struct scale *s = &scale[c->kpi_signal];
-            if (s->noise > 0)
-                out->onset.gain *= s->spread / s->noise;
+            if (own.noise > 0)
+                out->onset.gain *= own.spread / own.noise;
             return true;
         }
     }

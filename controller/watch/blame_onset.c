@@ -55,22 +55,78 @@ static double distances(const double *v, uint32_t n, double middle)
     return sum / n;
 }
 
-static struct contrast contrast_at(const struct blame_case *c, const double *z,
-                                   uint32_t k)
+// The windows on one side of a split, in order. They move on with the split, one in and
+// one out, which is much cheaper than sorting them anew at each.
+struct run {
+    double v[AFTER];
+    uint32_t n;
+};
+
+static void run_add(struct run *r, double x)
 {
-    double room[AFTER];
-    struct contrast x = {0};
+    if (isnan(x))
+        return;
+    uint32_t at = r->n++;
+    for (; at > 0 && r->v[at - 1] > x; at--)
+        r->v[at] = r->v[at - 1];
+    r->v[at] = x;
+}
+
+static void run_drop(struct run *r, double x)
+{
+    uint32_t at = 0;
+    while (at < r->n && r->v[at] != x)
+        at++;
+    if (at == r->n) // it was missing
+        return;
+    r->n--;
+    for (; at < r->n; at++)
+        r->v[at] = r->v[at + 1];
+}
+
+static double run_middle(const struct run *r)
+{
+    return r->n % 2 ? r->v[r->n / 2] : 0.5 * (r->v[r->n / 2 - 1] + r->v[r->n / 2]);
+}
+
+struct sides {
+    struct run before, after;
+};
+
+static void sides_begin(const struct blame_case *c, const double *z, struct sides *s)
+{
+    uint32_t k = c->search;
     uint32_t from = k > c->first + BEFORE ? k - BEFORE : c->first;
     uint32_t to = k + AFTER - 1 < c->last ? k + AFTER - 1 : c->last;
-    x.n1 = gather(z, from, k - 1, room);
+    s->before.n = s->after.n = 0;
+    for (uint32_t i = from; i < k; i++)
+        run_add(&s->before, z[i]);
+    for (uint32_t i = k; i <= to; i++)
+        run_add(&s->after, z[i]);
+}
+
+// From the split at k to the one behind it.
+static void sides_move(const struct blame_case *c, const double *z, uint32_t k,
+                       struct sides *s)
+{
+    if (k >= c->first + BEFORE)
+        run_drop(&s->before, z[k - BEFORE]);
+    run_add(&s->before, z[k]);
+    run_drop(&s->after, z[k]);
+    if (k + AFTER <= c->last)
+        run_add(&s->after, z[k + AFTER]);
+}
+
+static struct contrast contrast_of(const struct sides *s)
+{
+    struct contrast x = {.n1 = s->before.n, .n2 = s->after.n};
     if (x.n1) {
-        x.a = median_of(room, x.n1);
-        x.rest += distances(room, x.n1, x.a);
+        x.a = run_middle(&s->before);
+        x.rest += distances(s->before.v, x.n1, x.a);
     }
-    x.n2 = gather(z, k, to, room);
     if (x.n2) {
-        x.b = median_of(room, x.n2);
-        x.rest += distances(room, x.n2, x.b);
+        x.b = run_middle(&s->after);
+        x.rest += distances(s->after.v, x.n2, x.b);
     }
     return x;
 }
@@ -153,9 +209,13 @@ void divide(const struct blame_case *c, struct divider *d, const double *value,
     *out = (struct splits){.count = last - c->search + 1, .posterior = d->posterior};
     double top = -1;
     struct contrast best = {0};
+    struct sides sides;
     standardize(c, d, value, s);
+    sides_begin(c, d->z, &sides);
     for (uint32_t i = 0; i < out->count; i++) {
-        struct contrast x = contrast_at(c, d->z, c->search + i);
+        if (i)
+            sides_move(c, d->z, c->search + i - 1, &sides);
+        struct contrast x = contrast_of(&sides);
         d->posterior[i] = -1;
         if (x.n1 == 0 || x.n2 == 0)
             continue;

@@ -11,6 +11,7 @@
 #define IQR_TO_SD 1.349
 #define FLOOR_SHARE 0.02   // of the middle: less is no effect whatever the noise
 #define FLOOR_OF_NAME 0.25 // of the usual relative noise of that statistic
+#define SORT_SMALL 96u     // up to here insertion is quicker than qsort's calls
 #define TRAFFIC_UNKNOWN 300.0
 #define TRAFFIC_LEAST 10.0
 
@@ -20,10 +21,9 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-// Insertion is quickest for the few windows beside a split.
 static void sort(double *v, uint32_t n)
 {
-    if (n > 32) {
+    if (n > SORT_SMALL) {
         qsort(v, n, sizeof *v, by_value);
         return;
     }
@@ -41,10 +41,42 @@ static double middle_of_sorted(const double *v, uint32_t n)
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
+// Moves the k-th least to v[k], smaller ones in front of it. Source: Hoare, Algorithm
+// 65: Find (CACM 1961).
+static void find_kth(double *v, uint32_t n, uint32_t k)
+{
+    int64_t low = 0, high = (int64_t)n - 1, at = k;
+    while (low < high) {
+        double pivot = v[at];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (pivot < v[j])
+                j--;
+            if (i > j)
+                break;
+            double x = v[i];
+            v[i++] = v[j];
+            v[j--] = x;
+        }
+        if (j < at)
+            low = i;
+        if (at < i)
+            high = j;
+    }
+}
+
 double median_of(double *v, uint32_t n)
 {
-    sort(v, n);
-    return middle_of_sorted(v, n);
+    uint32_t k = n / 2;
+    find_kth(v, n, k);
+    if (n % 2)
+        return v[k];
+    double below = v[0];
+    for (uint32_t i = 1; i < k; i++)
+        below = v[i] > below ? v[i] : below;
+    return 0.5 * (below + v[k]);
 }
 
 // Linear between the closest ranks.
@@ -67,13 +99,31 @@ static uint32_t baseline_of(const struct blame_case *c, const double *value,
     return n;
 }
 
+// The median of the distances from the middle: of sorted values they fall and then
+// rise, so they are met in order by two fingers that start where they are least.
+static double median_distance(const double *sorted, uint32_t n, double middle)
+{
+    uint32_t up = 0;
+    while (up < n && sorted[up] < middle)
+        up++;
+    uint32_t down = up; // the next one below is down - 1
+    double last = 0, before = 0;
+    for (uint32_t i = 0; i <= n / 2; i++) {
+        bool takes_up =
+            up < n && (down == 0 || sorted[up] - middle <= middle - sorted[down - 1]);
+        before = last;
+        last = takes_up ? sorted[up] - middle : middle - sorted[down - 1];
+        up += takes_up;
+        down -= !takes_up;
+    }
+    return n % 2 ? last : 0.5 * (before + last);
+}
+
 static double spread_of(double *sorted, uint32_t n, double middle)
 {
     double iqr =
         quantile_of_sorted(sorted, n, 0.75) - quantile_of_sorted(sorted, n, 0.25);
-    for (uint32_t i = 0; i < n; i++)
-        sorted[i] = fabs(sorted[i] - middle);
-    return fmax(MAD_TO_SD * median_of(sorted, n), iqr / IQR_TO_SD);
+    return fmax(MAD_TO_SD * median_distance(sorted, n, middle), iqr / IQR_TO_SD);
 }
 
 // Per name of a statistic: its usual relative noise, and for errors the unit.

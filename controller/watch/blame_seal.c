@@ -154,6 +154,12 @@ static enum status place_times(struct blame_case *c, const struct blame_question
     return c->search <= c->last && c->first < c->search ? ST_OK : ST_RANGE;
 }
 
+static bool begins(struct span name, const char *text)
+{
+    size_t n = strlen(text);
+    return name.size > n && memcmp(name.data, text, n) == 0;
+}
+
 // A thing with nothing but a KPI, or known to nobody but the question, is no cause.
 static void mark_pseudo(struct blame_case *c)
 {
@@ -163,7 +169,8 @@ static void mark_pseudo(struct blame_case *c)
         for (; i < c->signals && c->signal[i].entity == e; i++)
             all_kpi &= c->kind[c->signal[i].name].family == BLAME_KPI;
         struct span n = c->entity[e].name;
-        bool is_named = n.data[0] == '@' || (n.size > 4 && !memcmp(n.data, "kpi:", 4));
+        bool is_named = n.data[0] == '@' || begins(n, "kpi:") ||
+                        begins(n, "endpoint:") || begins(n, "consumer:");
         c->entity[e].is_pseudo =
             all_kpi || (c->entity[e].signals == 0 && (is_named || e == c->kpi));
     }

@@ -12,6 +12,7 @@
 
 #define NAMED_MAX 8u
 #define SHARE_SHOWN 0.005 // suspects that would be 0.00 are left out
+#define GUESS_LEAST 0.9
 #define DATE_CHARS 10u
 #define CLOCK_AT 11u
 #define CLOCK_CHARS 5u
@@ -327,6 +328,21 @@ static void put_blind(const struct blame_case *c, const struct blame_answer *a,
     buf_printf(out, "%s): cannot be cleared\n", n > NAMED_MAX ? ", ..." : "");
 }
 
+// Nothing stands out, and somebody asked all the same: what was changed just then,
+// moved and has no rival may be worth a look.
+static void put_guess(const struct blame_case *c, const struct blame_answer *a,
+                      struct buf *out)
+{
+    const struct blame_finding *f = a->suspects ? &a->finding[a->rank[0]] : NULL;
+    if (!f || f->event == BLAME_NONE || f->share < GUESS_LEAST)
+        return;
+    buf_put_text(out, " Worth a look all the same: ");
+    put_name(out, c, f->entity);
+    put_onset(c, &f->onset, out);
+    put_change(c, f, out);
+    buf_put_text(out, "\n");
+}
+
 void blame_report_table(const struct blame_case *c, const struct blame_answer *a,
                         double took_ms, struct buf *out)
 {
@@ -339,8 +355,10 @@ void blame_report_table(const struct blame_case *c, const struct blame_answer *a
     put_cleared(c, a, out);
     put_blind(c, a, true, out);
     put_blind(c, a, false, out);
-    if (a->verdict == BLAME_NOTHING)
+    if (a->verdict == BLAME_NOTHING) {
+        put_guess(c, a, out);
         return;
+    }
     buf_put_text(out, " Next: ");
     blame_report_next(c, a, out);
     buf_put_text(out, "\n");

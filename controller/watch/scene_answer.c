@@ -122,7 +122,7 @@ static enum status say(const struct blame_case *c, const struct blame_answer *a,
     struct json j;
     out->verdict = blame_verdict_text(a->verdict);
     out->confidence = a->confidence;
-    out->share = a->suspects ? a->finding[a->rank[0]].share : 0;
+    out->share = a->certainty;
     out->onset_ns = c->start_ns[a->kpi.best];
     for (uint32_t i = 0; i < a->suspects; i++) {
         buf_put_text(&out->suspects, i ? "," : "");

@@ -18,6 +18,7 @@
 // One feature over the windows.
 struct scene_track {
     char name[NAME_BYTES + 1];
+    size_t size;
     uint8_t role;
     double *mean, *sd, *missing, *rows;
 };
@@ -82,16 +83,27 @@ enum status scene_newest(struct shelf *s, uint32_t model, uint64_t *end_ns,
     return ST_OK;
 }
 
-static struct scene_track *track_of(struct scene_room *r, const struct pulse_feature *f)
+static bool is_track(const struct scene_track *t, const struct pulse_feature *f)
 {
+    return t->role == f->role && t->size == f->name.size &&
+           memcmp(t->name, f->name.data, f->name.size) == 0;
+}
+
+// Windows name their features in the same order, so `place` is nearly always right.
+static struct scene_track *track_of(struct scene_room *r, const struct pulse_feature *f,
+                                    uint32_t place)
+{
+    if (place < r->tracks && is_track(&r->track[place], f))
+        return &r->track[place];
     for (uint32_t i = 0; i < r->tracks; i++)
-        if (span_is(f->name, r->track[i].name) && r->track[i].role == f->role)
+        if (is_track(&r->track[i], f))
             return &r->track[i];
     if (r->tracks == PULSE_FEATURES_MAX || f->name.size > NAME_BYTES)
         return NULL;
     struct scene_track *t = &r->track[r->tracks++];
     memcpy(t->name, f->name.data, f->name.size);
     t->name[f->name.size] = '\0';
+    t->size = f->name.size;
     t->role = f->role;
     memset(t->mean, 0, r->windows * 4 * sizeof *t->mean);
     return t;
@@ -104,7 +116,7 @@ static void add_pulse(struct scene_room *r, const struct pulse *p, uint32_t k)
     r->rows[k] = isnan(r->rows[k]) ? rows : r->rows[k] + rows;
     for (uint32_t i = 0; i < p->features && rows > 0; i++) {
         const struct pulse_feature *f = &p->feature[i];
-        struct scene_track *t = track_of(r, f);
+        struct scene_track *t = track_of(r, f, i);
         if (!t)
             continue;
         t->rows[k] += rows;

@@ -18,9 +18,9 @@ MODELS = 40
 def house(tmp_path_factory):
     controller = rig.Controller(tmp_path_factory.mktemp("incident") / "c").start()
     operator = controller.operator()
-    agent = rig.enrolled(controller, operator, "sim")
+    agents = [rig.enrolled(controller, operator, f"sim{i}") for i in range(4)]
     incident = why_test.Incident(8, MODELS)
-    incident.send(agent)
+    incident.send(agents)
     incident.tell(operator)
     yield controller, operator, incident
     controller.kill()

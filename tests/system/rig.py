@@ -134,7 +134,7 @@ class Operator:
         self.dealer = Dealer(controller.endpoint("op"), controller.key("op"), pair)
         self.number = 0
 
-    def ask(self, verb, blob=b"", timeout=10, **args):
+    def ask(self, verb, blob=b"", timeout=60, **args):
         """(exit code, JSON or the line of the refusal)."""
         self.number += 1
         query = {"id": self.number, "verb": verb, "args": args, "blob": blob}
