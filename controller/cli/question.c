@@ -230,6 +230,7 @@ static const struct question questions[] = {
      {"before after", LISTS({"added", "added", "upstream downstream"},
                             {"removed", "removed", "upstream downstream"})}},
     {"signal push", "signal.push", {"name", "value"}, false, {"pushed", NULL, 0}},
+    {"signal import", "signal.push", {"name", "*"}, false, {"pushed", NULL, 0}},
     {"signal list",
      "signal.list",
      {NULL},

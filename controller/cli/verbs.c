@@ -11,6 +11,7 @@
 #include "controller/cli/cli.h"
 #include "controller/cli/model.h"
 #include "controller/cli/question.h"
+#include "controller/cli/scrape.h"
 #include "controller/cli/talk.h"
 #include "controller/cli/user.h"
 
@@ -306,6 +307,10 @@ static const struct verb_row verbs[] = {
      OPTIONS(moment_options), NULL},
     {"signal push", "NAME VALUE", "a value of a business signal", ask,
      OPTIONS(push_options), NULL},
+    {"signal import", "NAME FILE", "values of a business signal, as lines TIME,VALUE",
+     ask, NULL, 0, NULL},
+    {"signal scrape", "NAME PAGE", "push a metric of a page: a file, - or http://...",
+     cli_signal_scrape, cli_scrape_options, CLI_SCRAPE_OPTIONS, NULL},
     {"signal list", "", "business signals and their last values", ask, NULL, 0, NULL},
     {"audit log", "", "who changed what, when, on whose word", ask,
      OPTIONS(log_options), NULL},

@@ -290,6 +290,7 @@ void blame_report_json(const struct blame_case *c, const struct blame_answer *a,
 {
     json_key_cstr(j, "verdict", blame_verdict_text(a->verdict));
     json_key_f64(j, "confidence", a->confidence);
+    json_key_f64(j, "certainty", a->certainty);
     put_kpi(c, a, clock, j);
     json_key_u64(j, "looked_at", a->entities);
     json_key_u64(j, "reaching", a->reaching);

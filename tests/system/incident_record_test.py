@@ -4,8 +4,10 @@ carried to another machine, and answered again as it was known then.
 SPDX-License-Identifier: Apache-2.0
 """
 
+import http.server
 import json
 import subprocess
+import threading
 
 import pytest
 import rig
@@ -170,6 +172,37 @@ def test_events_and_audit_stand_on_one_line_of_time(house):
     assert {r["source"] for r in rows} == {"event", "audit"}
     assert rows == sorted(rows, key=lambda r: r["at"])
     assert "audit" in kedge(controller, "event", "list", "--audit", "-o", "json")
+
+
+def test_signals_come_from_files_and_pages(house, tmp_path):
+    controller, operator, _ = house
+    (tmp_path / "points").write_text("2026-03-01T00:00:00Z,1\n2026-03-01T00:05:00Z,2\n")
+    kedge(controller, "signal", "import", "visits", tmp_path / "points")
+    page = "orders_total{shop=\"eu\"} 40\norders_total{shop=\"us\"} 2\n"
+    (tmp_path / "page").write_text(page)
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = f"http://127.0.0.1:{server.server_port}"
+    kedge(controller, "signal", "scrape", "orders", tmp_path / "page", "--metric",
+          "orders_total")
+    kedge(controller, "signal", "scrape", "orders-eu", at + "/metrics", "--metric",
+          'orders_total{shop="eu"}')
+    kedge(controller, "signal", "scrape", "x", at + "/none", "--metric", "x", code=2)
+    kedge(controller, "signal", "scrape", "x", tmp_path / "page", "--metric", "x", code=3)
+    kedge(controller, "signal", "scrape", "x", tmp_path / "page", code=2)
+    server.shutdown()
+    values = {r["signal"]: r["value"] for r in operator.must("signal.list")["signals"]}
+    assert (values["visits"], values["orders"], values["orders-eu"]) == (2, 42, 40)
 
 
 def test_the_log_folds_to_the_same_bytes(house):
