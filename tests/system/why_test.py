@@ -95,6 +95,8 @@ class Sender:
         for seq in [s for s in self.under_way if s in agent.acked]:
             del self.under_way[seq]
         if self.under_way and time.monotonic() > self.since + RESEND_S:
+            agent.close()  # the connection may be gone
+            agent.connect()
             for body in self.under_way.values():
                 agent.send(body)
             self.since = time.monotonic()
