@@ -53,7 +53,7 @@ class Dealer:
     def send(self, kind, body, *more):
         self.socket.send_multipart([kind.encode(), body, *more])
 
-    def take(self, timeout=10):
+    def take(self, timeout=60):
         """(type, body, sigs...) or None."""
         if not self.socket.poll(int(timeout * 1000)):
             return None
@@ -89,7 +89,7 @@ class Controller:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=20):
+    def wait_ready(self, timeout=120):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -217,7 +217,7 @@ class Agent:
             "time_ms": int(time.time() * 1000)}))
         return self
 
-    def welcome(self, timeout=10):
+    def welcome(self, timeout=60):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             got = self.dealer.take(0.2)
@@ -240,7 +240,7 @@ class Agent:
         while (got := self.dealer.take(timeout)) is not None:
             self.note(got)
 
-    def wait_acked(self, seqs, timeout=20):
+    def wait_acked(self, seqs, timeout=60):
         """Whether all of them were answered in time."""
         end = time.monotonic() + timeout
         seqs = set(seqs)
