@@ -143,9 +143,14 @@ static void put_change(const struct blame_case *c, const struct blame_finding *f
         return;
     const struct blame_event *e = &c->event[f->event];
     buf_put_text(out, "      CHANGE: ");
-    buf_put_span(out, c->name[e->detail != BLAME_NONE ? e->detail : e->text]);
+    buf_put_span(out, c->name[e->text]);
     buf_put_text(out, " ");
     put_clock(c, e->at_ns, out);
+    if (e->detail == BLAME_NONE)
+        return;
+    buf_put_text(out, " (");
+    buf_put_span(out, c->name[e->detail]);
+    buf_put_text(out, ")");
 }
 
 static void put_fact(const struct blame_case *c, uint32_t key, uint32_t value,
@@ -174,13 +179,18 @@ static void put_segment(const struct blame_case *c, const struct blame_answer *a
                    s.inside_moved, s.inside, s.outside_moved, s.outside);
 }
 
+static bool is_shown(const struct blame_answer *a, uint32_t i)
+{
+    return i == 0 || a->finding[a->rank[i]].share >= SHARE_SHOWN;
+}
+
 // "explained by 1", or by its name when it is not in the list.
 static void put_explained(const struct blame_case *c, const struct blame_answer *a,
                           const struct blame_finding *f, struct buf *out)
 {
     buf_put_text(out, "   explained by ");
     for (uint32_t i = 0; i < a->suspects; i++)
-        if (a->rank[i] == f->explained_by) {
+        if (a->rank[i] == f->explained_by && is_shown(a, i)) {
             buf_printf(out, "%u", i + 1);
             return;
         }
@@ -348,7 +358,7 @@ void blame_report_table(const struct blame_case *c, const struct blame_answer *a
 {
     put_head(c, a, took_ms, out);
     for (uint32_t i = 0; a->verdict != BLAME_NOTHING && i < a->suspects; i++)
-        if (i == 0 || a->finding[a->rank[i]].share >= SHARE_SHOWN)
+        if (is_shown(a, i))
             put_suspect(c, a, i, out);
     if (a->verdict != BLAME_NOTHING)
         put_common(c, a, out);
