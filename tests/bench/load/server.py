@@ -18,6 +18,8 @@ if len(sys.argv) > 1:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # one packet an answer; two of them wait for each other
+    disable_nagle_algorithm = True
     turn = 0
 
     def do_GET(self):
