@@ -772,7 +772,7 @@ static void a_gate_without_a_handler_does_not_open(void **state)
     // The handler never runs: the gate notices its silence, and ends.
     (void)pthread_create(&r.gate_thread, NULL, run_gate, r.gate);
     struct line_message m;
-    assert_true(take_kind(&r, LINE_GONE, WAIT_MS, &m));
+    assert_true(take_kind(&r, LINE_GONE, 6 * WAIT_MS, &m));
     assert_int_equal(m.head.number, ST_CLOSED);
     line_drop(&m);
     (void)pthread_join(r.gate_thread, NULL);
