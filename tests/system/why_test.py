@@ -28,7 +28,7 @@ FIRST = int(os.environ.get("KEDGE_FIRST", "1"))
 MODELS = int(os.environ.get("KEDGE_FLEET", "50"))
 WINDOW_S = incidents.WINDOW_S
 LENGTHS = (0, 1, 2, 4)
-CREDIT = 48  # reports under way
+CREDIT = 16  # reports of one agent under way
 HOSTS = max(1, MODELS // 10)
 RESEND_S, SEND_LIMIT_S = 20, 900
 
