@@ -30,7 +30,7 @@ def echo():
 
     yield ask
     program.stdin.close()
-    assert program.wait(timeout=10) == 0
+    assert program.wait(timeout=120) == 0
 
 
 def text(rng, most):

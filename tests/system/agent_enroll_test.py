@@ -140,5 +140,5 @@ def test_secrets_that_others_may_read_stop_the_agent(host):
     assert host.enroll().returncode == 0
     os.chmod(host.agent_folder / "keys" / "sign.key", 0o444)
     run = subprocess.run([agent_rig.PROGRAM, "run", "--dir", host.agent_folder],
-                         stderr=subprocess.PIPE, timeout=20)
+                         stderr=subprocess.PIPE, timeout=120)
     assert run.returncode != 0 and b"chmod" in run.stderr

@@ -97,7 +97,7 @@ class Fleet:
 
     def command(self, word):
         self.pending = word
-        until = time.monotonic() + 10
+        until = time.monotonic() + 120
         while self.pending and time.monotonic() < until:
             time.sleep(0.005)
         assert not self.pending
@@ -267,7 +267,7 @@ class Fleet:
         self.outbox.append(frames)
         return frames
 
-    def wait(self, what, ready, seconds=20):
+    def wait(self, what, ready, seconds=180):
         until = time.monotonic() + seconds
         while not ready():
             assert time.monotonic() < until, f"waited {seconds} s for {what}"

@@ -171,7 +171,7 @@ def test_killed_at_random_it_switches_once_and_tells_the_truth(pair, seed):
         # The controller signs the same decision again for the new session.
         fleet.wait("a beat", lambda: fleet.hellos and fleet.beats)
         again = dict(order, sess=fleet.hellos[-1]["sess"])
-        until = time.monotonic() + 20
+        until = time.monotonic() + 180
         while not final(fleet, order):
             assert time.monotonic() < until
             count = len(fleet.beats)
@@ -289,5 +289,5 @@ def test_ends_when_it_is_told_and_goes_on_where_it_was(pair):
     model = host.status()["intake"]["models"][0]
     assert (model["observed"], model["dropped"]["crash"]) == (90, 0)
     second = subprocess.run([agent_rig.PROGRAM, "run", "--dir", host.agent_folder],
-                            stderr=subprocess.PIPE, timeout=20)
+                            stderr=subprocess.PIPE, timeout=120)
     assert second.returncode != 0  # one agent a folder

@@ -68,7 +68,7 @@ class Host:
                 "KEDGE_LIBRARY": str(LIBRARY), "PYTHONPATH": str(PACKAGE)}
 
 
-def wait_for(claim, limit=20):
+def wait_for(claim, limit=180):
     end = time.monotonic() + limit
     while not (found := claim()):
         assert time.monotonic() < end, "it did not come to pass"

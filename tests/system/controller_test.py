@@ -171,7 +171,7 @@ def test_kills_lose_nothing_acknowledged_and_count_nothing_twice(controller, ope
         controller.start()
         for s in streams:
             assert s.connect()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while any(s.left() for s in streams) and time.monotonic() < end:
         for s in streams:
             s.step()

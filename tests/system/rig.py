@@ -53,7 +53,7 @@ class Dealer:
     def send(self, kind, body, *more):
         self.socket.send_multipart([kind.encode(), body, *more])
 
-    def take(self, timeout=60):
+    def take(self, timeout=180):
         """(type, body, sigs...) or None."""
         if not self.socket.poll(int(timeout * 1000)):
             return None
@@ -134,7 +134,7 @@ class Operator:
         self.dealer = Dealer(controller.endpoint("op"), controller.key("op"), pair)
         self.number = 0
 
-    def ask(self, verb, blob=b"", timeout=60, **args):
+    def ask(self, verb, blob=b"", timeout=180, **args):
         """(exit code, JSON or the line of the refusal)."""
         self.number += 1
         query = {"id": self.number, "verb": verb, "args": args, "blob": blob}
@@ -217,7 +217,7 @@ class Agent:
             "time_ms": int(time.time() * 1000)}))
         return self
 
-    def welcome(self, timeout=60):
+    def welcome(self, timeout=180):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             got = self.dealer.take(0.2)
@@ -240,7 +240,7 @@ class Agent:
         while (got := self.dealer.take(timeout)) is not None:
             self.note(got)
 
-    def wait_acked(self, seqs, timeout=60):
+    def wait_acked(self, seqs, timeout=180):
         """Whether all of them were answered in time."""
         end = time.monotonic() + timeout
         seqs = set(seqs)
