@@ -251,6 +251,7 @@ def test_without_acknowledgement_only_four_are_under_way(pair):
     before = fleet.sendings
     host.feed(3000)
     fleet.wait("windows", lambda: host.status()["spool"]["entries"] > 10)
+    fleet.wait("as many as were granted", lambda: fleet.sendings - before >= 4)
     time.sleep(0.5)
     assert fleet.sendings - before == 4
 

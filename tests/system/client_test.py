@@ -193,7 +193,7 @@ def test_a_killed_and_a_stopped_agent_are_not_noticed(host, observe):
     host.process.send_signal(signal.SIGSTOP)
     time.sleep(1.2)
     host.process.send_signal(signal.SIGCONT)
-    out, err = server.communicate(timeout=60)
+    out, err = server.communicate(timeout=300)
     served, observed, dropped = told(out)
     assert server.returncode == 0 and err == "" and served == 60000
     assert observed + dropped == served
