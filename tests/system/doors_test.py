@@ -86,8 +86,8 @@ def test_only_listed_users_may_write(posted):
         pytest.skip("others shall not look into this home")
     os.chmod(at, 0o777)
     for folder in at.parents:
-        if not folder.stat().st_mode & 0o001:
-            os.chmod(folder, folder.stat().st_mode | 0o001)
+        if folder.stat().st_mode & 0o011 != 0o011:
+            os.chmod(folder, folder.stat().st_mode | 0o011)
     for uid in (4321, 4322):
         subprocess.run(["/usr/bin/python3", "-c", write, at], user=uid, timeout=60,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
