@@ -123,7 +123,7 @@ def test_gives_up_on_a_controller_that_does_not_answer(fleet, host):
     begin = time.monotonic()
     done = host.enroll(timeout="300ms")
     assert done.returncode == 1 and b"no answer from tcp://" in done.stdout
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 120
     fleet.drop_request = 0
     assert host.enroll().returncode == 0
 

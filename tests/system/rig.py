@@ -46,6 +46,7 @@ class Dealer:
         self.pair = pair or zmq.curve_keypair()
         self.socket = CONTEXT.socket(zmq.DEALER)
         self.socket.linger = 0
+        self.socket.sndtimeo = 60_000  # a full queue to nobody is an error, not a halt
         self.socket.curve_serverkey = server
         self.socket.curve_publickey, self.socket.curve_secretkey = self.pair
         self.socket.connect(endpoint)
